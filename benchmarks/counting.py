@@ -98,7 +98,7 @@ class Meter:
 
     def client(self, service: str) -> Any:
         """Return a client whose requests are counted."""
-        made = self.room.client(service)
+        made = self.room.stack.endpoint.client(service)
         made.meta.events.register("before-call", self._asked)
         if service == "dynamodb":
             made.meta.events.register("provide-client-params", self._look)

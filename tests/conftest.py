@@ -13,6 +13,8 @@ import pytest
 from botocore import session as sessions
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.rows import shared_fixtures
+
 # Scopes that are larger than one file or run longer than a usual file, in the order in which they start. A folder is
 # one scope if its tests share one cloud or are checked together at the end. Scopes that mostly wait (e2e) alternate
 # with those that compute.
@@ -22,6 +24,7 @@ LONG_SCOPES = (
     "tests/e2e/test_operating.py",  # this file starts a cloud of its own
     "tests/contract/",
     "tests/e2e/test_local_run.py",  # each test starts its own cloud
+    "tests/e2e/test_killed_runs.py",  # and here, too
     "tests/faults/test_seeded_bugs.py",
     "tests/soak/",
 )
@@ -64,5 +67,8 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if isinstance(item, pytest.Function) and (shared := shared_fixtures(item)):
+            raise pytest.UsageError(f"{item.nodeid}: all rows would share {shared}. Use pytest.mark.parametrize.")
     place = {scope: number for number, scope in enumerate(LONG_SCOPES)}
     items.sort(key=lambda item: place.get(scope_of(item.nodeid), len(place)))

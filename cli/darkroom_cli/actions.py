@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from darkroom_cli import completion, deployed_stack
+from darkroom_cli.confirmation import Yes, agree
 from darkroom_cli.deployed_stack import DEFAULT_STACK, Stack
 from darkroom_cli.error_handling import reported
 from darkroom_cli.job_reference import Reference
@@ -76,13 +77,14 @@ def resolve(
     abandon: Abandon = False,
     credits: Credits = None,
     attempt: Attempt = None,
+    yes: Yes = False,
     as_json: AsJson = False,
     stack: Stack = DEFAULT_STACK,
 ) -> None:
     """Decide what happens to a job in doubt.
 
     Nobody knows whether the provider accepted such a job. Look into the provider's account first. Then give exactly one of
-    --adopt, --resubmit and --abandon.
+    --adopt, --resubmit and --abandon. --resubmit says what the job cost and asks.
     """
     if (adopt is not None) + resubmit + abandon != 1:
         raise typer.BadParameter("give exactly one of --adopt PROCESS_ID, --resubmit, --abandon")
@@ -95,7 +97,9 @@ def resolve(
         if adopt is not None:
             _tell_job(as_json, operate.adopt(reference, adopt, force=force, attempt=attempt))
         elif resubmit:
-            _tell_job(as_json, operate.resubmit(reference, force=force, attempt=attempt))
+            job = operate.find(reference)
+            seen = _agreed_attempt(job, yes) if attempt in (None, job.attempt) else attempt
+            _tell_job(as_json, operate.resubmit(job.job_id, force=force, attempt=seen))
         else:
             _tell_job(as_json, operate.abandon(reference, credits or Decimal(0), attempt=attempt))
 
@@ -143,12 +147,13 @@ def pause(
 def resume(provider: Provider, as_json: AsJson = False, stack: Stack = DEFAULT_STACK) -> None:
     """Allow submits to PROVIDER again.
 
-    This ends a pause. It also ends the waiting after a problem with the account, for example a wrong key or no credits.
+    This ends a pause. It also ends the waiting after a problem with the account, for example a wrong key or no credits. Jobs
+    that waited are handed on at once, 300 a minute.
     """
     with reported():
-        deployed_stack.connect(stack).operate.resume(provider)
-        when = "waiting jobs continue automatically, `darkroom jobs` shows when"
-        tell(as_json, {"provider": provider, "paused": False}, f"submits to {provider} are allowed again; {when}")
+        handed_on = deployed_stack.connect(stack).operate.resume(provider)
+        facts = {"provider": provider, "paused": False, "handed_on": handed_on}
+        tell(as_json, facts, f"submits to {provider} are allowed again; {_words_of_waiting(handed_on)}")
 
 
 @app.command()
@@ -169,6 +174,28 @@ def redrive(as_json: AsJson = False, stack: Stack = DEFAULT_STACK) -> None:
                 moved += 1
         finally:
             tell(as_json, {"sent_again": moved}, f"messages sent again: {moved}")
+
+
+def _words_of_waiting(handed_on: int) -> str:
+    from darkroom.pipeline.operator_commands import HANDED_ON_A_SECOND
+
+    if not handed_on:
+        return "no job waited for it"
+    jobs = "1 job that waited is" if handed_on == 1 else f"{handed_on} jobs that waited are"
+    seconds = handed_on // HANDED_ON_A_SECOND
+    return f"{jobs} handed on now" + (f", the last in {seconds} s" if seconds else "")
+
+
+def _agreed_attempt(job: Job, yes: bool) -> int:
+    """Return the attempt that the person has decided about, after they agreed to what it may cost."""
+    if job.status == "IN_DOUBT" and job.reservation is not None:
+        from darkroom_cli.price_words import spent
+
+        held, provider = job.reservation, job.require_provider()
+        price = spent({provider: held.credits_reserved}, held.credits_reserved * held.credit_price_usd)
+        twice = f"If {provider} accepted the first submit too, you pay twice."
+        agree(f"1 job is sent again: {job.source_key}, {price}. {twice} Send it?", yes)
+    return job.attempt
 
 
 def _tell_job(as_json: bool, job: Job, *more: str) -> None:

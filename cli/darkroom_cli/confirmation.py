@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from darkroom_cli import exit_codes
-from darkroom_cli.error_handling import visible
+from darkroom_cli.error_handling import fitted
 
 AGREED = ("y", "yes")  # every other answer means no
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Agree to what the command asks, without a question.")]
@@ -25,7 +25,7 @@ def agree(question: str, yes: bool, unchanged: str = "nothing was changed") -> N
     """
     if yes:
         return
-    typer.echo(f"{visible(question)} [y/N]: ", nl=False, err=True)
+    typer.echo(f"{fitted(f'{question} [y/N]:', err=True)} ", nl=False, err=True)
     try:
         answer = sys.stdin.readline()  # typer.confirm would write to standard output too
     except KeyboardInterrupt:

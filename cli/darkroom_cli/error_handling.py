@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import shutil
+import sys
+import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NoReturn
 
@@ -32,9 +35,20 @@ def visible(text: object) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
 
 
-def say(text: str) -> None:
-    """Print one line on standard output. Characters that could change the terminal are escaped."""
-    typer.echo(visible(text))
+def fitted(text: str, *, err: bool = False) -> str:
+    """Return the text, visible. If standard output, or with `err` standard error, is a terminal, a line that is too long for it
+    is broken between words."""
+    shown, stream = visible(text), sys.stderr if err else sys.stdout
+    if not stream.isatty():
+        return shown
+    columns = shutil.get_terminal_size().columns
+    return textwrap.fill(shown, columns, replace_whitespace=False, break_long_words=False, break_on_hyphens=False)
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print one line on standard output, or with `err` on standard error. Characters that could change the terminal are
+    escaped."""
+    typer.echo(fitted(text, err=err), err=err)
 
 
 class _Visible(logging.Formatter):
@@ -92,5 +106,5 @@ def _refusal(error: ClientError) -> str:
 
 
 def _end(sentence: str, code: int) -> NoReturn:
-    typer.echo(visible(sentence), err=True)
+    say(sentence, err=True)
     raise typer.Exit(code) from None

@@ -9,9 +9,12 @@ import typer
 from darkroom_cli import (
     actions,
     adopt_ledger,
+    attach,
+    enhance,
     explain,
     job,
     jobs,
+    keys,
     local,
     models,
     plan,
@@ -22,6 +25,7 @@ from darkroom_cli import (
     samples,
     simulate,
     status,
+    tail,
 )
 from darkroom_cli.command_groups import group, help_if_alone, show_version
 from darkroom_cli.deployed_stack import STACK_VARIABLE
@@ -51,13 +55,16 @@ def darkroom(
 # A group without a name adds its commands to `darkroom` itself. The help lists them in this order.
 for commands in (
     status.app,
+    enhance.app,
     jobs.app,
     job.app,
+    tail.app,
     report.app,
     reconcile.app,
     actions.app,
     rerun.app,
     adopt_ledger.app,
+    attach.app,
     plan.app,
     explain.app,
     presets.app,
@@ -65,5 +72,6 @@ for commands in (
     samples.app,
 ):
     app.add_typer(commands)
+app.add_typer(keys.app, name="keys")
 app.add_typer(local.app, name="local")
 app.add_typer(simulate.app, name="simulate")

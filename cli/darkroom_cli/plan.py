@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -58,7 +57,7 @@ def plan(
 
 def made(place: Place, above: Sequence[Layer]) -> Report:
     """Return the report on all uploads of a place. Raises WrongDefaults, and errors of the network."""
-    from darkroom_cli import forecast
+    from darkroom_cli import bars, forecast
     from darkroom_cli.plan_report import Report
 
     known = {
@@ -67,7 +66,7 @@ def made(place: Place, above: Sequence[Layer]) -> Report:
         if (fate := forecast.done_before(job.status))
     }
     open_uploads = [upload for upload in place.uploads if upload.key not in known]
-    with _progress(len(open_uploads)) as each:
+    with bars.counting("reading headers", len(open_uploads)) as each:
         taken = {job.dispatch.output_key: key for key, job in place.jobs.items() if job.dispatch}
         found = {one.key: one for one in forecast.of_uploads(place.quote, open_uploads, above, taken, each)}
     forecasts = [known.get(upload.key) or found[upload.key] for upload in place.uploads]
@@ -104,16 +103,3 @@ def seconds_for(paid: Sequence[Forecast], at_once: int) -> float:
             else UPLOAD_SECONDS
         )
     return max(work / at_once, len(paid) / MOST_JOBS_A_SECOND)
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[], None]]:
-    """Show a bar on standard error if that is a terminal. Yield what counts one picture."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("reading headers"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=total)
-        yield lambda: bar.advance(task)

@@ -15,6 +15,7 @@ import typer
 
 from darkroom_cli import completion, deployed_stack
 from darkroom_cli.deployed_stack import Deployment
+from darkroom_cli.following import jobs_by_id
 
 if TYPE_CHECKING:
     from darkroom.model import Job, SourceObject, Upload
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from darkroom.setting_layers import Layer
 
 S3 = "s3://"
-LOOKUP_BATCH = 100  # job ids in one query
 SetOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -138,10 +138,7 @@ def _listed(deployed: Deployment, bucket: str, prefix: str) -> Iterator[SourceOb
 
 def _jobs(deployed: Deployment, sources: Sequence[SourceObject]) -> dict[str, Job]:
     keys = {source.job_id: source.key for source in sources}
-    ids = list(keys)
-    found: dict[str, Job] = {}
-    for start in range(0, len(ids), LOOKUP_BATCH):
-        found |= deployed.operator_ledger.find(ids[start : start + LOOKUP_BATCH])
+    found = jobs_by_id(deployed.operator_ledger, list(keys))
     return {keys[job_id]: job for job_id, job in found.items()}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,7 +18,6 @@ from darkroom_cli.time_options import Since, first_moment
 if TYPE_CHECKING:
     from darkroom.model import Job
 
-UNASKED = 20  # the command asks before it runs more jobs than this
 app = typer.Typer()
 
 Reference = Annotated[
@@ -49,16 +47,16 @@ def rerun(
 ) -> None:
     """Run ended jobs again. Each job is checked again, and you pay for it again.
 
-    Give either one JOB, or --code for all jobs that ended with this error code.
+    Give either one JOB, or --code for all jobs that ended with this error code. --completed and --code say the price and ask.
     """
     first = _first_day(since)
-    _check(reference is not None, completed, code is not None, bool(since or yes))
+    _check(reference is not None, completed, code is not None, bool(since))
     with reported():
         deployed = deployed_stack.connect(stack)
         if reference is not None:
             from darkroom_cli.job_tables import one_line, public
 
-            again = deployed.operate.rerun(reference, completed=completed)
+            again = deployed.operate.rerun(_agreed(deployed, reference, completed, yes), completed=completed)
             tell(as_json, public(again), one_line(again))
         elif code is not None:
             today = datetime.now(UTC).date()
@@ -66,11 +64,21 @@ def rerun(
             _all(deployed, found, f"ended with {code} since {first}", yes, as_json)
 
 
+def _agreed(deployed: Deployment, reference: str, completed: bool, yes: bool) -> str:
+    """Return the job's id. If the job has its result and shall have another, the person must agree to the price first."""
+    job = deployed.operate.find(reference)
+    if completed and job.is_terminal:
+        from darkroom_cli import rerun_price
+
+        agree(f"{job.source_key} is {job.status}; {rerun_price.of(deployed, [job]).words}. Run it again?", yes)
+    return job.job_id
+
+
 def _check(by_job: bool, completed: bool, by_code: bool, narrowed: bool) -> None:
     if by_job == by_code:
         raise typer.BadParameter("give either a JOB or --code CODE")
     if narrowed and by_job:
-        raise typer.BadParameter("--since and --yes can only be used with --code")
+        raise typer.BadParameter("--since can only be used with --code")
     if completed and by_code:
         raise typer.BadParameter("--completed can only be used with a JOB")
 
@@ -80,14 +88,18 @@ def _first_day(since: datetime | None) -> date:
 
 
 def _all(deployed: Deployment, jobs: list[Job], what: str, yes: bool, as_json: bool) -> None:
-    """Run exactly these jobs again, after a question if they are many.
+    """Run exactly these jobs again, after a question that says how many they are and what they cost.
 
     A job that has changed in the meantime is skipped and reported, and the command then ends with code 1.
     """
-    found = f"{len(jobs)} {'job' if len(jobs) == 1 else 'jobs'} {what}{_price(jobs)}"
+    from darkroom_cli import rerun_price
+
+    count = f"{len(jobs)} {'job' if len(jobs) == 1 else 'jobs'}"
+    price = f"; {rerun_price.of(deployed, jobs).words}" if jobs else ""
     if not as_json:
-        say(found)
-    agree(f"Run {len(jobs)} jobs again?", yes or len(jobs) <= UNASKED)
+        say(f"{count} {what}{price}")
+    if jobs:
+        agree(f"Run {count} again?", yes)
     sent = 0
     try:
         for job in jobs:
@@ -95,21 +107,9 @@ def _all(deployed: Deployment, jobs: list[Job], what: str, yes: bool, as_json: b
                 deployed.operate.rerun(job.job_id)
                 sent += 1
             except (Inapplicable, LostClaim) as moved:
-                typer.echo(f"{job.job_id}: {moved}", err=True)
+                say(f"{job.job_id}: {moved}", err=True)
     finally:
         if jobs or as_json:
             tell(as_json, {"found": len(jobs), "run_again": sent}, f"{sent} of {len(jobs)} run again")
     if sent < len(jobs):
         raise typer.Exit(exit_codes.REPEAT)
-
-
-def _price(jobs: list[Job]) -> str:
-    """Return a text with the credits that the last runs of the jobs reserved. The new price is not known before the check.
-
-    The text is empty if a job reserved nothing or the jobs have different providers, because credits then differ in value.
-    """
-    known = [job.reservation.credits_reserved for job in jobs if job.reservation]
-    providers = {job.provider for job in jobs}
-    if len(known) < len(jobs) or len(providers) != 1:
-        return ""
-    return f"; their last runs reserved {sum(known, Decimal(0)).normalize():f} credits of {providers.pop()}"

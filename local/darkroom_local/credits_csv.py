@@ -23,7 +23,8 @@ from darkroom.setting_layers import canonical
 from darkroom.timestamps import stamp
 from darkroom_local import progress_display
 from darkroom_local.folder_uploads import Item, source_of
-from darkroom_local.result_downloads import NOT_SAVED, Outcome, UnsafeKey, safe_target
+from darkroom_local.result_downloads import NOT_SAVED, Outcome
+from darkroom_local.result_files import UnsafeKey, safe_target
 
 CREDITS_FILE = "credits.csv"
 REAL, SIMULATED = "real", "simulated"

@@ -8,6 +8,7 @@ environment variables. Some things differ from ministack's own program, version 
 - When it ends, ministack waits up to 30 s for clients that keep a TLS connection open. Here it waits a tenth of a second.
 - When a worker process dies, ministack changes nothing. Here its leases end, and its messages come again (`worker_deaths`).
 - The URL of a function leads to this cloud (`function_urls`), and task tokens behave as on AWS (`task_tokens`).
+- ministack drops the tags of multipart uploads. Here the object gets them (`emulator_multipart_tags`).
 - ministack forgets everything when it is killed. Here its tables and results can be kept (`emulator_persistence`).
 
 The callers of the cloud must see no difference except in how long things take.
@@ -24,7 +25,7 @@ from typing import Any
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
-from darkroom_local import emulator_persistence, function_urls
+from darkroom_local import emulator_multipart_tags, emulator_persistence, function_urls
 from darkroom_local.emulator_version import EmulatorChanged, require
 from darkroom_local.task_tokens import TaskTokens
 from darkroom_local.worker_deaths import WorkerDeaths
@@ -47,6 +48,7 @@ def main() -> None:
         WorkerDeaths().attach(lambda_runtime.Worker, lambda_svc, dynamodb)
         function_urls.lead_here(lambda_svc, f"https://{_address()}")
         TaskTokens(stepfunctions, iam_actions).attach()
+        emulator_multipart_tags.keep_tags()
         emulator_persistence.name_versions()
         if emulator_persistence.JOURNAL in os.environ:
             emulator_persistence.keep(

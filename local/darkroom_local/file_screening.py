@@ -11,10 +11,11 @@ from pathlib import Path
 
 from darkroom import output_keys
 from darkroom.setting_layers import canonical
-from darkroom_local import folder_rules, item_plans, result_downloads
+from darkroom_local import folder_rules, item_plans, result_downloads, result_files
 from darkroom_local.credits_csv import Done, named_results
 from darkroom_local.folder_uploads import Item, UnusableSetting, items_in, picture_suffixes
-from darkroom_local.result_downloads import Outcome, UnsafeKey
+from darkroom_local.result_downloads import Outcome
+from darkroom_local.result_files import UnsafeKey
 
 _MAX_UPLOAD_BYTES = 5 * 1024**3  # S3 user guide, "Uploading objects": one PutObject
 _RENAME = "Rename the file, or move it away. It has cost nothing."
@@ -97,7 +98,7 @@ def unusable(item: Item, out: Path) -> Outcome | None:
             item, "Darkroom writes to a folder of this name, so it sends no files from it.", _RENAME
         )
     try:
-        result_downloads.check_targets(out, item.key)
+        result_files.check_targets(out, item.key)
         with item.path.open("rb") as file:
             file.read(1)
         size_bytes = item.path.stat().st_size

@@ -6,8 +6,8 @@ Files have no tags and no metadata.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
@@ -20,9 +20,10 @@ from darkroom.ports import FolderText
 
 @dataclass(frozen=True)
 class FolderSource:
-    """The files below `root`. Every method that reads may raise OSError."""
+    """The files below `root`, and those that lie elsewhere: key → path. Every method that reads may raise OSError."""
 
     root: Path
+    elsewhere: Mapping[str, Path] = field(default_factory=dict)
 
     def files(self) -> Iterator[str]:
         """Yield the keys of all files, sorted. Hidden files and folders are passed over."""
@@ -80,4 +81,4 @@ class FolderSource:
         return FolderText(body, datetime.fromtimestamp(path.stat().st_mtime, UTC))
 
     def _path(self, key: str) -> Path:
-        return self.root.joinpath(*key.split("/"))
+        return self.elsewhere.get(key) or self.root.joinpath(*key.split("/"))

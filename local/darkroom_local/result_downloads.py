@@ -1,36 +1,27 @@
-"""Downloads results and failure reports from the output bucket into a folder on the operator's machine.
-
-Keys come from the bucket and are not trusted. No key may lead out of the folder by `..`, an absolute path or a symbolic link.
-"""
+"""Downloads results and failure reports from the output bucket into a folder on the operator's machine."""
 
 from __future__ import annotations
 
 import filecmp
-import hashlib
 import json
-import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from darkroom.errors import ErrorCode
 from darkroom.model import JobStatus
-from darkroom.output_keys import report_key, result_keys
+from darkroom.output_keys import report_key
 from darkroom.setting_layers import canonical
 from darkroom_local import local_cures, picture_sizes
-from darkroom_local.disk_sync import sync_folder
 from darkroom_local.folder_uploads import Item, Sent, Source
 from darkroom_local.job_views import JobView
+from darkroom_local.result_files import UnsafeKey, safe_target, written_whole
 
 NOT_SENT = "NOT SENT"
 _MISSING = frozenset({"NoSuchKey", "404"})
 _PAY_AGAIN = "Look for the file where you moved it. With `--again`, the picture is made and paid again."
 NOT_SAVED = "NOT SAVED"  # paid, but not in the folder
-
-
-class UnsafeKey(Exception):
-    """A result must not be written under its key, because that would lead out of the folder or replace another file."""
 
 
 @dataclass(frozen=True)
@@ -131,52 +122,21 @@ def _where_else(job: JobView) -> str:
     return f"Free some space or give another --out. {job.provider} keeps the result for a while (process {job.process_id})."
 
 
-def check_targets(out: Path, key: str) -> None:
-    """Raise UnsafeKey if a result of the upload, in any format, could not be written below `out`. Raises OSError if the disk
-    does not take the result's name."""
-    target = safe_target(out, key)
-    if not target.parent.is_dir():
-        in_the_way = [above for above in target.parents if above.exists() and not above.is_dir()]
-    else:
-        possible = [target.with_name(PurePosixPath(other).name) for other in result_keys(key)]
-        in_the_way = [path for path in possible if path.is_symlink() or path.is_dir()]
-    if in_the_way:
-        raise UnsafeKey(f"The result cannot be written to {str(target)!r}: {str(in_the_way[0])!r} is in the way.")
-
-
-def safe_target(out: Path, key: str) -> Path:
-    """Return the path below `out` that a key names. Raises UnsafeKey."""
-    parts = key.split("/")
-    odd = not all(parts) or {".", ".."} & set(parts) or "\\" in key or not key.isprintable()
-    if odd or PurePosixPath(key).is_absolute():
-        raise UnsafeKey(f"The key {key!r} is not written to disk, because it is no plain path below a folder.")
-    base = out.resolve()
-    target = base.joinpath(*parts)
-    if not target.parent.resolve().is_relative_to(base) or target.is_symlink():
-        raise UnsafeKey(f"The key {key!r} is not written to disk, because a link in {str(out)!r} leads out of it.")
-    return target
-
-
 def _download(s3: Any, bucket: str, key: str, out: Path, ours: Collection[str]) -> Path:
     from boto3.s3.transfer import TransferConfig
 
     target = safe_target(out, key)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    # A hash of the name, because the name with a suffix may be too long for the file system.
-    partial = target.with_name(f".{hashlib.sha256(target.name.encode()).hexdigest()[:16]}.partial")
-    partial.unlink(missing_ok=True)
-    try:
-        with partial.open("xb") as file:
-            # The bucket is on this machine, so threads would cost more time than they save.
-            s3.download_fileobj(bucket, key, file, Config=TransferConfig(use_threads=False))
-            os.fsync(file.fileno())  # the account forgets a result that is home
+
+    def check(partial: Path) -> None:
         # A file with the same bytes is this result. The run that saved it was killed before it could write the row.
         if target.exists() and key not in ours and not filecmp.cmp(partial, target, shallow=False):
             raise UnsafeKey(f"{str(target)!r} is in the way, and is no result of Darkroom.")
-        os.replace(partial, target)
-        sync_folder(target.parent)
-    finally:
-        partial.unlink(missing_ok=True)
+
+    with written_whole(
+        target, check
+    ) as file:  # on the disk for good, because the account forgets a result that is home
+        # The bucket is on this machine, so threads would cost more time than they save.
+        s3.download_fileobj(bucket, key, file, Config=TransferConfig(use_threads=False))
     return target
 
 

@@ -1,8 +1,21 @@
-"""Marks with which a test names the capabilities that it needs. conftest.py runs the test for the providers that have them."""
+"""Marks with which a test names the capabilities that it needs, and decorators for tests of many rows.
+
+conftest.py runs a test once for each provider that has the capabilities. All rows of a provider are one test. Each row starts
+with a provider of its own.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
 import pytest
+from tests import rows
+from tests.contract.providers_under_test.base import ProviderUnderTest
+
+Check = Callable[..., None]
 
 
 def needs(*capabilities: str) -> pytest.MarkDecorator:
@@ -10,6 +23,38 @@ def needs(*capabilities: str) -> pytest.MarkDecorator:
     return pytest.mark.needs(*capabilities)
 
 
-def per_provider(argument: str, table: str) -> pytest.MarkDecorator:
-    """Run the test once for each entry of the provider's attribute `table`. The test's parameter `argument` is the entry."""
-    return pytest.mark.per_provider(argument, table)
+@contextlib.contextmanager
+def fresh_provider(fixtures: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Open the provider of the test anew, with a simulator that has no fault and an empty journal."""
+    under_test: ProviderUnderTest = fixtures["under_test"]
+    made = under_test.anew()
+    try:
+        yield {**fixtures, "under_test": made}
+    finally:
+        made.close()
+
+
+RENEWED = ("under_test",)
+each_row = functools.partial(rows.each_row, fresh=fresh_provider, renewed=RENEWED)
+
+
+def rows_of_provider(
+    names: Sequence[str], table: Callable[[ProviderUnderTest], Iterable[Sequence[Any]]]
+) -> Callable[[Check], Check]:
+    """Run the check for each row that `table` returns for the provider. The check takes the values of a row as arguments."""
+
+    def decorate(check: Check) -> Check:
+        @functools.wraps(check)
+        def test(under_test: ProviderUnderTest, **others: Any) -> None:
+            __tracebackhide__ = True
+            each_row(names, table(under_test))(check)(under_test=under_test, **others)
+
+        return rows.without_arguments(test, check, names, RENEWED)
+
+    return decorate
+
+
+def per_provider(argument: str, table: str) -> Callable[[Check], Check]:
+    """Run the check for each entry of the provider's attribute `table`. The check's parameter `argument` is the entry."""
+    decorate = rows_of_provider([argument], lambda under_test: [(entry,) for entry in getattr(under_test, table)])
+    return lambda check: pytest.mark.per_provider(table)(decorate(check))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,6 @@ from pathlib import Path
 import pytest
 from tests.contract.providers_under_test import PROVIDERS_UNDER_TEST
 from tests.contract.providers_under_test.base import ProviderUnderTest
-from tests.contract.providers_under_test.simulated import SimulatedProvider
 from tests.contract.shared_servers import Site, site_open
 
 HERE = Path(__file__).parent
@@ -19,24 +17,24 @@ NEEDED: defaultdict[str, set[str]] = defaultdict(set)  # provider → the capabi
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(*capabilities): the capabilities that a provider must have")
-    config.addinivalue_line("markers", "per_provider(argument, table): one run for each entry of the provider's table")
+    config.addinivalue_line("markers", "per_provider(table): the test goes through this table of the provider")
     config.addinivalue_line("markers", "of_all: runs last and checks what all other tests of the contract did")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    chosen = [mark for mark in metafunc.definition.iter_markers("parametrize") if "under_test" in mark.args[0]]
-    if chosen or "under_test" not in metafunc.fixturenames:
+    if "under_test" not in metafunc.fixturenames:
         return
     needed = {word for mark in metafunc.definition.iter_markers("needs") for word in mark.args}
-    tables = {mark.args[0]: mark.args[1] for mark in metafunc.definition.iter_markers("per_provider")}
-    rows = []
-    for under_test in (under_test for under_test in PROVIDERS_UNDER_TEST.values() if needed <= under_test.capabilities):
-        for values in itertools.product(*(getattr(under_test, table) for table in tables.values())):
-            words = [under_test.name, *(str(value) or "''" for value in values)]
-            rows.append(pytest.param(under_test, *values, id="-".join(words)))
-            NEEDED[under_test.name] |= needed
-    assert rows, f"no provider has all the capabilities that {metafunc.definition.nodeid} needs"
-    metafunc.parametrize(["under_test", *tables], rows, indirect=["under_test"])
+    tables = {mark.args[0] for mark in metafunc.definition.iter_markers("per_provider")}
+    chosen = {
+        name: under_test
+        for name, under_test in PROVIDERS_UNDER_TEST.items()
+        if needed <= under_test.capabilities and all(getattr(under_test, table) for table in tables)
+    }
+    assert chosen, f"no provider has all the capabilities that {metafunc.definition.nodeid} needs"
+    for name in chosen:
+        NEEDED[name] |= needed
+    metafunc.parametrize("under_test", chosen.values(), ids=chosen.keys(), indirect=True)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -67,5 +65,4 @@ def under_test(request: pytest.FixtureRequest, site: Site) -> Iterator[ProviderU
     """Yield one of the providers that have the capabilities that the test needs. The test runs once for each."""
     made = request.param(site)
     yield made
-    if isinstance(made, SimulatedProvider):
-        made.close()
+    made.close()

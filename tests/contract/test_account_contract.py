@@ -5,12 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from tests.contract.capability_marks import needs, per_provider
+from tests.contract.capability_marks import each_row, needs, per_provider
 from tests.contract.error_checks import raises_safely
 from tests.contract.providers_under_test.base import KEY, ProviderUnderTest
 from tests.contract.providers_under_test.simulated import SimulatedProvider
 
-from darkroom.errors import DarkroomError, KeyMissing, OperatorFault, ProviderUnavailable, SubmitInDoubt
+from darkroom.errors import DarkroomError, ErrorCode, KeyMissing, OperatorFault, ProviderUnavailable, SubmitInDoubt
 from darkroom.model import Balance
 
 
@@ -169,7 +169,7 @@ def test_a_401_reads_the_keys_again_once_and_sends_the_same_key_no_second_time(u
 
 
 @needs("faults")
-@pytest.mark.parametrize("key", ["", "two words", "clé", "line\nbreak"])
+@each_row("key", ["", "two words", "clé", "line\nbreak"])
 def test_a_key_that_no_header_can_carry_is_never_sent_and_never_shown(under_test: SimulatedProvider, key: str) -> None:
     under_test.rotate_key(key)
     under_test.provider.refresh_key()
@@ -198,3 +198,18 @@ def test_a_redirected_call_is_made_once_and_followed_nowhere(under_test: Simulat
     with pytest.raises(DarkroomError):
         under_test.submit()
     assert [request["status"] for request in under_test.requests()] == [301]
+
+
+def test_a_key_is_checked_free_of_charge(under_test: ProviderUnderTest) -> None:
+    under_test.provider.check_key()
+    assert under_test.paid() == 0
+
+
+@needs("faults")
+def test_the_check_tells_a_wrong_key_from_a_vendor_that_does_not_answer(under_test: SimulatedProvider) -> None:
+    under_test.rotate_key("a-wrong-key")
+    under_test.provider.refresh_key()
+    under_test.secrets = ("a-wrong-key", *under_test.secrets[1:])
+    with raises_safely(OperatorFault, under_test) as caught:
+        under_test.provider.check_key()
+    assert caught.value.code is ErrorCode.AUTH_FAILED

@@ -30,18 +30,17 @@ def submitted(under_test: SimulatedProvider, receiver: WebhookReceiver) -> str:
 
 
 @per_provider("fault", "callback_faults")
-def test_a_job_ends_as_its_status_says_however_its_callbacks_come(
-    under_test: SimulatedProvider, receiver: WebhookReceiver, fault: str
-) -> None:
+def test_a_job_ends_as_its_status_says_however_its_callbacks_come(under_test: SimulatedProvider, fault: str) -> None:
     under_test.add_fault(fault)
-    process_id = submitted(under_test, receiver)
-    under_test.await_end(process_id)
-    assert under_test.provider.progress(process_id).state is ProcessState.COMPLETED
-    if fault == "callbacks_lost":
-        assert receiver.bodies == []
-    else:
-        until(receiver.statuses, lambda words: "Completed" in words)
-        assert {body["process_id"] for body in receiver.bodies} == {process_id}
+    with receive_webhooks() as receiver:
+        process_id = submitted(under_test, receiver)
+        under_test.await_end(process_id)
+        assert under_test.provider.progress(process_id).state is ProcessState.COMPLETED
+        if fault == "callbacks_lost":
+            assert receiver.bodies == []
+        else:
+            until(receiver.statuses, lambda words: "Completed" in words)
+            assert {body["process_id"] for body in receiver.bodies} == {process_id}
 
 
 def test_a_callback_may_say_completed_while_the_job_still_runs(

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 
-import pytest
+from tests.contract.capability_marks import needs, rows_of_provider
 from tests.contract.input_pictures import drawn, opened
 from tests.contract.providers_under_test import PROVIDERS_UNDER_TEST
+from tests.contract.providers_under_test.base import ProviderUnderTest
 from tests.contract.providers_under_test.simulated import SimulatedProvider
-from tests.contract.shared_servers import Site
+from tests.rows import each_row
 
 from darkroom import catalog, planning
 from darkroom.catalog import Kind, Model, Parameter
@@ -25,36 +26,33 @@ from darkroom_local.simulators.topaz.published_facts import ENDPOINTS, SIDE_LIMI
 
 PLAIN = (24, 16)
 STEP = Decimal("0.001")
+pytestmark = needs("faults")  # every vendor, but not the provider in memory
 BOOKS = {name: catalog.load(name) for name in catalog.providers()}
-MODELS = [(name, model) for name, book in BOOKS.items() for model in book.models.values()]
-PAIRS = [(name, model, parameter) for name, model in MODELS for parameter in model.parameters.values()]
-MANNERS = [
-    (name, model, tags)
-    for name, model in MODELS
-    for tags in (
-        *([{"input_by": way} for way in model.inputs] if len(model.inputs) > 1 else [{}]),
-        *([{"synchronous": "true"}] if model.synchronous_endpoint else []),
-    )
-]
-each_model = pytest.mark.parametrize(
-    ("under_test", "model"), MODELS, ids=[f"{name}-{model.name}" for name, model in MODELS], indirect=["under_test"]
-)
-each_parameter = pytest.mark.parametrize(
-    ("under_test", "model", "parameter"),
-    PAIRS,
-    indirect=["under_test"],
-    ids=[f"{name}-{model.name}-{parameter.name}" for name, model, parameter in PAIRS],
-)
 
 
-@pytest.fixture
-def under_test(request: pytest.FixtureRequest, site: Site) -> Iterator[SimulatedProvider]:
-    """Yield the provider of the vendor whose catalog the test compares."""
-    chosen = PROVIDERS_UNDER_TEST[request.param]
+def simulated(name: str) -> type[SimulatedProvider]:
+    """Return the provider under test that runs against the simulator of this vendor."""
+    chosen = PROVIDERS_UNDER_TEST[name]
     assert issubclass(chosen, SimulatedProvider)
-    made = chosen(site)
-    yield made
-    made.close()
+    return chosen
+
+
+def models(under_test: ProviderUnderTest) -> Iterator[tuple[Model]]:
+    yield from ((model,) for model in BOOKS[under_test.vendor].models.values())
+
+
+def modes(under_test: ProviderUnderTest) -> Iterator[tuple[Model, dict[str, str]]]:
+    """Yield each model with the tags that ask for each of its modes."""
+    for (model,) in models(under_test):
+        yield from ((model, {"input_by": way}) for way in model.inputs) if len(model.inputs) > 1 else [(model, {})]
+        yield from [(model, {"synchronous": "true"})] if model.synchronous_endpoint else []
+
+
+def parameters(under_test: ProviderUnderTest) -> Iterator[tuple[Model, Parameter]]:
+    yield from ((model, parameter) for (model,) in models(under_test) for parameter in model.parameters.values())
+
+
+each_parameter = rows_of_provider(["model", "parameter"], parameters)
 
 
 def planned(under_test: SimulatedProvider, size: tuple[int, int], tags: dict[str, str]) -> Plan:
@@ -120,7 +118,7 @@ def beyond(model: Model, parameter: Parameter) -> Iterator[str]:
         yield from (f"{parameter.minimum - step:f}", f"{parameter.maximum + step:f}")
 
 
-@each_model
+@rows_of_provider(["model"], models)
 def test_every_model_gives_what_was_planned_for_the_price_planned(under_test: SimulatedProvider, model: Model) -> None:
     plan = planned(
         under_test, PLAIN, {"model": model.name, **({"scale": "2"} if model.takes_size or model.factors else {})}
@@ -140,10 +138,7 @@ def test_every_model_gives_what_was_planned_for_the_price_planned(under_test: Si
         assert (progress.output_format, progress.credits) == (plan.output_format, plan.credits)
 
 
-@pytest.mark.parametrize(
-    ("under_test", "model", "tags"), MANNERS, indirect=["under_test"],
-    ids=[f"{name}-{model.name}-{''.join(tags) or model.inputs[0]}-{''.join(tags.values())}" for name, model, tags in MANNERS],
-)  # fmt: skip
+@rows_of_provider(["model", "tags"], modes)
 def test_every_model_can_be_sent_in_every_mode_of_its_catalog(
     under_test: SimulatedProvider, model: Model, tags: dict[str, str]
 ) -> None:
@@ -153,14 +148,13 @@ def test_every_model_can_be_sent_in_every_mode_of_its_catalog(
     assert under_test.fetched() == under_test.links_created
 
 
-@pytest.mark.parametrize("name", BOOKS)
+@each_row("name", BOOKS)
 def test_the_catalog_leaves_no_model_out(name: str) -> None:
-    under_test = PROVIDERS_UNDER_TEST[name]
-    assert issubclass(under_test, SimulatedProvider)
+    under_test = simulated(name)
     assert {(model.endpoint, model.wire) for model in BOOKS[name].models.values()} == under_test.published
 
 
-@pytest.mark.parametrize("model", BOOKS["topaz"].models.values(), ids=lambda model: model.name)
+@each_row("model", BOOKS["topaz"].models.values(), ids=lambda model: model.name)
 def test_rates_limits_formats_and_defaults_of_topaz_agree(model: Model) -> None:
     endpoint = ENDPOINTS[model.endpoint.removesuffix("/async")]
     theirs = endpoint.model(model.wire)
@@ -200,9 +194,8 @@ def test_the_vendor_refuses_what_lies_beyond_the_bounds(
         assert is_taken(under_test, wrong) == ((model.name, parameter.name) in under_test.accepted_beyond)
 
 
-@pytest.mark.parametrize("name", BOOKS)
+@each_row("name", BOOKS)
 def test_what_the_vendor_takes_beyond_the_bounds_is_of_its_catalog(name: str) -> None:
-    under_test = PROVIDERS_UNDER_TEST[name]
-    assert issubclass(under_test, SimulatedProvider)
+    under_test = simulated(name)
     assert all(parameter in BOOKS[name].models[model].parameters for model, parameter in under_test.accepted_beyond)
     assert all(under_test.accepted_beyond.values())

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.contract.capability_marks import needs, per_provider
+from tests.contract.capability_marks import each_row, needs, per_provider
 from tests.contract.error_checks import raises_safely
 from tests.contract.providers_under_test.base import ProviderUnderTest
 from tests.contract.providers_under_test.simulated import SimulatedProvider
@@ -104,7 +104,7 @@ def test_either_shape_of_the_list_shows_the_same(under_test: ProviderUnderTest) 
 
 
 @needs("list of other shapes")
-@pytest.mark.parametrize("shape", ["list_array", "list_shape"])
+@each_row("shape", ["list_array", "list_shape"])
 def test_every_shape_of_the_list_shows_the_same_and_proves_the_same(under_test: ProviderUnderTest, shape: str) -> None:
     process_id = under_test.finished()
     under_test.add_fault(shape, on="list", times=None)
@@ -138,7 +138,7 @@ def test_a_list_that_shows_its_first_page_alone_proves_nothing_absent(
 
 
 @needs("lean queue", "whole or not")
-@pytest.mark.parametrize("says", [True, False])
+@each_row("says", [True, False])
 def test_a_history_of_smaller_pages_than_were_asked_for_is_read_to_its_end(
     under_test: SimulatedProvider, says: bool
 ) -> None:
@@ -199,7 +199,7 @@ def test_the_log_shows_what_was_answered_as_ended_with_what_it_cost(under_test: 
 
 
 @needs("log")
-@pytest.mark.parametrize("fault", ["failed_job", "generation_timeout"])
+@each_row("fault", ["failed_job", "generation_timeout"])
 def test_the_log_shows_what_failed_and_that_it_cost_nothing(under_test: ProviderUnderTest, fault: str) -> None:
     under_test.add_fault(fault)
     with raises_safely(SubmitInDoubt, under_test):
@@ -209,7 +209,7 @@ def test_the_log_shows_what_failed_and_that_it_cost_nothing(under_test: Provider
 
 
 @needs("log")
-@pytest.mark.parametrize("fault", ["throttle", "auth", "forbidden", "no_funds"])
+@each_row("fault", ["throttle", "auth", "forbidden", "no_funds"])
 def test_the_log_shows_refused_attempts_beside_the_one_that_was_taken(
     under_test: ProviderUnderTest, fault: str
 ) -> None:

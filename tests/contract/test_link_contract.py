@@ -9,7 +9,7 @@ from typing import NoReturn
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from tests.contract.capability_marks import needs, per_provider
+from tests.contract.capability_marks import each_row, needs, per_provider
 from tests.contract.error_checks import raises_safely
 from tests.contract.input_pictures import noise, opened
 from tests.contract.providers_under_test.simulated import SimulatedProvider
@@ -116,7 +116,7 @@ def test_an_input_that_is_fetched_late_is_worked_on_all_the_same(under_test: Sim
 
 
 @needs("link")
-@pytest.mark.parametrize("fault", ["error_before", "throttle", "auth"])
+@each_row("fault", ["error_before", "throttle", "auth"])
 def test_a_submit_that_was_not_accepted_fetches_nothing(under_test: SimulatedProvider, fault: str) -> None:
     under_test.add_fault(fault)
     with pytest.raises(DarkroomError):

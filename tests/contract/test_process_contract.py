@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-from tests.contract.capability_marks import needs, per_provider
+from tests.contract.capability_marks import each_row, needs, per_provider
 from tests.contract.error_checks import raises_safely
 from tests.contract.input_pictures import opened
 from tests.contract.providers_under_test.base import ProviderUnderTest
@@ -126,7 +125,7 @@ def test_a_job_that_is_not_finished_has_no_result_yet(under_test: ProviderUnderT
         pass
 
 
-@pytest.mark.parametrize("call", ["status", "cancel", "download"])
+@each_row("call", ["status", "cancel", "download"])
 @per_provider("process_id", "unknown_ids")
 def test_an_unknown_process_is_unknown_to_every_call(under_test: ProviderUnderTest, call: str, process_id: str) -> None:
     with raises_safely(ProcessUnknown, under_test):

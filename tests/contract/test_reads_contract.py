@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-from tests.contract.capability_marks import needs, per_provider
+from tests.contract.capability_marks import each_row, needs, per_provider
 from tests.contract.error_checks import raises_safely
 from tests.contract.providers_under_test.base import NO_ANSWER, ProviderUnderTest
 from tests.contract.providers_under_test.simulated import SimulatedProvider
@@ -37,7 +36,7 @@ def test_every_call_may_be_throttled(under_test: ProviderUnderTest, read: str) -
         under_test.ask(read, process_id)
 
 
-@pytest.mark.parametrize("fault", [*NO_ANSWER, "moved"])
+@each_row("fault", [*NO_ANSWER, "moved"])
 @per_provider("read", "reads")
 def test_a_read_without_a_usable_answer_is_unavailable(under_test: ProviderUnderTest, read: str, fault: str) -> None:
     process_id = process_for(under_test, read)
@@ -111,7 +110,7 @@ def test_the_price_is_asked_for_once_for_many_estimates(under_test: SimulatedPro
 
 
 @needs("price list")
-@pytest.mark.parametrize("schema_field", ["request_schema", "json_request_schema"])
+@each_row("schema_field", ["request_schema", "json_request_schema"])
 def test_what_the_vendor_has_taken_from_its_list_is_refused_before_anything_is_paid(
     under_test: SimulatedProvider, schema_field: str
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from tests.contract.capability_marks import needs, per_provider
+from tests.contract.capability_marks import each_row, needs, per_provider
 from tests.contract.error_checks import raises_safely
 from tests.contract.input_pictures import opened
 from tests.contract.providers_under_test.base import ProviderUnderTest
@@ -161,7 +161,7 @@ def test_a_result_without_a_link_does_not_hide_the_next(under_test: ProviderUnde
 
 
 @needs("key behind results")
-@pytest.mark.parametrize("status", [401, 403, 404])
+@each_row("status", [401, 403, 404])
 def test_a_result_behind_the_key_is_fetched_with_it(under_test: SimulatedProvider, status: int) -> None:
     locked = under_test.set_up(result_wants_key=True, status_without_key=status)
     assert opened(content_of(locked, locked.finished())).width == locked.result_side
@@ -175,7 +175,7 @@ def test_a_synchronous_result_behind_the_key_is_kept(under_test: SimulatedProvid
 
 
 @needs("key behind results")
-@pytest.mark.parametrize("host", ["localhost", None])
+@each_row("host", ["localhost", None])
 def test_the_key_goes_to_the_apis_own_host_and_no_further(under_test: SimulatedProvider, host: str | None) -> None:
     locked = under_test.set_up(result_wants_key=True, result_host=host)
     content_of(locked, locked.finished())
@@ -187,7 +187,7 @@ def test_the_key_goes_to_the_apis_own_host_and_no_further(under_test: SimulatedP
 
 
 @needs("key behind results")
-@pytest.mark.parametrize("fault", ["auth", "forbidden", "expired"])
+@each_row("fault", ["auth", "forbidden", "expired"])
 def test_a_presigned_link_that_refuses_is_not_offered_the_key(under_test: SimulatedProvider, fault: str) -> None:
     process_id = under_test.finished()
     under_test.add_fault(fault, on="result", times=None)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.contract.capability_marks import needs, per_provider
+from tests.contract.capability_marks import each_row, needs, per_provider
 from tests.contract.error_checks import raises_safely
 from tests.contract.input_pictures import noise
 from tests.contract.providers_under_test.base import ACCEPTED, NO_ANSWER, ProviderUnderTest
@@ -25,7 +25,7 @@ from darkroom.errors import (
     Throttled,
 )
 
-each_no_answer = pytest.mark.parametrize("fault", NO_ANSWER)
+each_no_answer = each_row("fault", NO_ANSWER)
 
 
 def test_a_submit_answers_with_a_process_id_and_an_aware_eta(under_test: ProviderUnderTest) -> None:
@@ -123,7 +123,7 @@ class Broken(io.BytesIO):
 
 
 @needs("upload")
-@pytest.mark.parametrize("what", ["broken", "too short", "too long"])
+@each_row("what", ["broken", "too short", "too long"])
 def test_a_source_of_another_length_than_announced_is_in_doubt_and_unpaid(
     under_test: ProviderUnderTest, what: str
 ) -> None:
@@ -161,7 +161,7 @@ def test_an_image_sent_as_bytes_needs_no_link(under_test: ProviderUnderTest) -> 
 
 
 @needs("error in 200")
-@pytest.mark.parametrize("operation", ["submit", "synchronous"])
+@each_row("operation", ["submit", "synchronous"])
 def test_an_error_with_the_status_of_a_success_is_that_error(under_test: ProviderUnderTest, operation: str) -> None:
     under_test.add_fault("error_in_200", on=operation)
     plan = under_test.plan(**(under_test.synchronous_tags if operation == "synchronous" else {}))

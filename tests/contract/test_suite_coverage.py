@@ -8,6 +8,7 @@ from tests.contract.providers_under_test import PROVIDERS_UNDER_TEST
 from tests.contract.providers_under_test.simulated import SimulatedProvider
 from tests.contract.shared_servers import Site
 from tests.fakes import misbehaviour
+from tests.rows import each_row
 
 from darkroom import catalog
 from darkroom.providers.registry import ADAPTERS
@@ -28,7 +29,7 @@ def test_every_vendor_has_a_stage_and_every_stage_its_name() -> None:
 
 
 @pytest.mark.of_all
-@pytest.mark.parametrize("name", PROVIDERS_UNDER_TEST)
+@each_row("name", PROVIDERS_UNDER_TEST)
 def test_every_capability_of_a_stage_is_used_by_a_test(name: str) -> None:
     assert PROVIDERS_UNDER_TEST[name].capabilities - NEEDED[name] == frozenset()
 

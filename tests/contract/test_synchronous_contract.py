@@ -7,8 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
-import pytest
-from tests.contract.capability_marks import needs, per_provider
+from tests.contract.capability_marks import each_row, needs, per_provider
 from tests.contract.error_checks import raises_safely
 from tests.contract.input_pictures import noise, opened
 from tests.contract.providers_under_test.base import ProviderUnderTest
@@ -88,7 +87,7 @@ def test_a_result_of_several_megabytes_comes_in_small_pieces(under_test: Simulat
 
 
 @needs("base64 answer")
-@pytest.mark.parametrize("side", [16, 128, LARGE_SIDE])
+@each_row("side", [16, 128, LARGE_SIDE])
 def test_a_result_inside_the_answer_is_the_one_behind_a_link(under_test: SimulatedProvider, side: int) -> None:
     side //= under_test.factor
     behind = under_test.kept[under_test.submit_synchronous(content=noise(side)).process_id]
@@ -107,7 +106,7 @@ def test_a_result_inside_the_answer_is_not_downloaded(under_test: SimulatedProvi
 
 
 @needs("usage")
-@pytest.mark.parametrize(
+@each_row(
     ("fault", "is_said"),
     [(None, True), ("usage_tokens_only", True), ("usage_credits", True), ("usage_headers_only", True),
      ("usage_texts", True), ("usage_usd_only", True), ("usage_usd_header", True),
@@ -138,7 +137,7 @@ def test_an_answer_without_a_result_is_in_doubt_and_logged_with_what_it_cost(und
 
 
 @needs("synchronous")
-@pytest.mark.parametrize("fault", AFTER_ACCEPTANCE)
+@each_row("fault", AFTER_ACCEPTANCE)
 def test_whatever_fails_after_acceptance_is_in_doubt_and_never_sent_again(
     under_test: SimulatedProvider, fault: str
 ) -> None:
@@ -268,7 +267,7 @@ def test_a_synchronous_call_the_account_cannot_make_is_the_operators_fault_and_u
 
 
 @needs("synchronous")
-@pytest.mark.parametrize(("fault", "kind"), [("throttle", Throttled), ("moved", ProviderRejected)])
+@each_row(("fault", "kind"), [("throttle", Throttled), ("moved", ProviderRejected)])
 def test_a_synchronous_call_that_is_not_taken_is_unpaid(
     under_test: ProviderUnderTest, fault: str, kind: type[DarkroomError]
 ) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import io
 
-import pytest
 from PIL import Image
-from tests.contract.capability_marks import needs
+from tests.contract.capability_marks import each_row, needs
 from tests.contract.input_pictures import opened
 from tests.contract.providers_under_test.simulated import SimulatedProvider
 
@@ -31,7 +30,7 @@ def shown(result: bytes) -> tuple[bool, int | None]:
 
 
 @needs("queue", "result", "faults")
-@pytest.mark.parametrize("way", WAYS)
+@each_row("way", WAYS)
 def test_a_queued_picture_is_turned_unless_the_vendor_is_asked_not_to(under_test: SimulatedProvider, way: str) -> None:
     if way:
         under_test.add_fault(way)
@@ -44,7 +43,7 @@ def test_a_queued_picture_is_turned_unless_the_vendor_is_asked_not_to(under_test
 
 
 @needs("synchronous", "faults")
-@pytest.mark.parametrize("way", WAYS)
+@each_row("way", WAYS)
 def test_a_synchronous_picture_is_turned_unless_the_vendor_is_asked_not_to(
     under_test: SimulatedProvider, way: str
 ) -> None:

@@ -2,28 +2,46 @@
 
 Uploads under `photos/` are processed automatically. Uploads under `held/` are outside the stack's InputPrefix and cause no
 event. So a test can first inject a fault for such a job, and then send its message to the intake queue.
+
+The functions look for a submit whose answer was lost after 3 s, and not after a minute (`short_grace`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
+from darkroom_local import local_stack as local_stacks
 from darkroom_local.certificates import issued
 from darkroom_local.local_stack import local_stack
+from darkroom_local.packaging import Application
 from darkroom_local.simulator_processes import vendors
+from tests.e2e import short_grace
 from tests.e2e.deployed_application import Darkroom, simulators
+from tests.e2e.forked_commands import commands_started
 
 SPEED = 20.0  # the simulated vendors work twenty times as fast as real ones
 WAIT_SCALE = 0.25  # the state machine waits a quarter of the usual time, so at least 0.5 s pass between two polls
 
 
+@contextmanager
+def patched(application: Application) -> Iterator[None]:
+    """Let local stacks deploy this application while a block runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(local_stacks, "find_application", lambda: application)
+        yield
+
+
 @pytest.fixture(scope="session")
-def darkroom() -> Iterator[Darkroom]:
+def darkroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Darkroom]:
     """Yield a deployed Darkroom, with a queue that collects the events that it publishes."""
+    application = short_grace.application_with(short_grace.runtime_in(tmp_path_factory.mktemp("runtime")))
     parameters = {"InputPrefix": "photos/", "MaxConcurrentSubmits": "4", "DefaultSettings": "face_enhancement=false"}
     with (
+        patched(application),
+        commands_started() as commands,
         issued() as own,
         simulators(*vendors(), speed=SPEED, authorities=own.authority) as made,
         local_stack(
@@ -33,6 +51,6 @@ def darkroom() -> Iterator[Darkroom]:
             wait_scale=WAIT_SCALE,
         ) as stack,
     ):
-        room = Darkroom(stack, made)
+        room = Darkroom(stack, made, commands)
         room.collect_events()
         yield room

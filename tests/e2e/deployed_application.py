@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -24,11 +23,26 @@ from darkroom_local import stack_deployment
 from darkroom_local.local_stack import LocalStack
 from darkroom_local.packaging import find_application
 from darkroom_local.simulator_processes import simulated_key
+from tests.e2e.forked_commands import Commands
 
 STACK = stack_deployment.STACK
 API_KEY = simulated_key("topaz")  # the key that the local stack stores if no real key is given
 LONG_AGO = {"S": "2026-01-01T00:00:00.000Z"}
+LOOK_SECONDS = 0.4  # between two looks at jobs; each look takes CPU time from the cloud
 ENDED = {"COMPLETED", "FAILED", "REJECTED", "SKIPPED", "CANCELLED", "IN_DOUBT"}
+UNPUBLISHED = {"SKIPPED", "CANCELLED", "IN_DOUBT"}  # no event is published about these
+
+
+def deserialized(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row of DynamoDB as Python values."""
+    deserialize = TypeDeserializer().deserialize
+    return {name: deserialize(value) for name, value in item.items()}
+
+
+def has_ended(job: Mapping[str, Any]) -> bool:
+    """Say whether a job has ended and its event, if it has one, was published."""
+    status = job.get("status")
+    return status in ENDED and ("published_at" in job or status in UNPUBLISHED)
 
 
 def now() -> str:
@@ -63,7 +77,9 @@ class Darkroom:
 
     stack: LocalStack
     simulators: Mapping[str, Any]
+    commands: Commands | None = None  # runs `darkroom` commands
     versions: dict[str, str] = field(default_factory=dict)
+    clients: dict[str, Any] = field(default_factory=dict, repr=False)
     sweeps: int = 0  # the number of sweeps that tests ran; the schedule's sweeps are not counted
 
     @property
@@ -71,12 +87,15 @@ class Darkroom:
         """Return the simulator of Topaz, which is the provider of uploads that name none."""
         return self.simulators["topaz"]
 
-    @cached_property
+    @property
     def s3(self) -> Any:
-        return self.stack.endpoint.client("s3")
+        return self.client("s3")
 
     def client(self, service: str) -> Any:
-        return self.stack.endpoint.client(service)
+        """Return the client of a service. It is made once, because making one takes longer than most of its calls."""
+        if service not in self.clients:
+            self.clients[service] = self.stack.endpoint.client(service)
+        return self.clients[service]
 
     def upload(self, key: str, body: bytes, tags: str = "", **extra: Any) -> str:
         """Put an object into the input bucket, and return its version id."""
@@ -116,12 +135,21 @@ class Darkroom:
         item = self.client("dynamodb").get_item(
             TableName=self.stack.outputs["LedgerTable"], Key=key, ConsistentRead=True
         )
-        deserialize = TypeDeserializer().deserialize
-        return {name: deserialize(value) for name, value in item.get("Item", {}).items()}
+        return deserialized(item.get("Item", {}))
 
     def job(self, key: str) -> dict[str, Any]:
         """Return the row of the upload's job, or an empty dictionary if there is none."""
         return self.row(f"JOB#{self.job_id(key)}", "JOB")
+
+    def jobs(self, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Return the job of each upload, or an empty dictionary if it has none. All rows are read by one request."""
+        names = {f"JOB#{self.job_id(key)}": key for key in keys}
+        table = self.stack.outputs["LedgerTable"]
+        wanted = {"Keys": [{"pk": {"S": pk}, "sk": {"S": "JOB"}} for pk in names], "ConsistentRead": True}
+        answer = self.client("dynamodb").batch_get_item(RequestItems={table: wanted})
+        assert not answer.get("UnprocessedKeys")
+        rows = {row["pk"]: row for row in map(deserialized, answer["Responses"][table])}
+        return {key: rows.get(pk, {}) for pk, key in names.items()}
 
     def ended(self, keys: Iterable[str], seconds: float = 600, *, hurry: bool = False) -> dict[str, dict[str, Any]]:
         """Wait until the jobs of all keys have ended and their events were published. Return the jobs.
@@ -129,30 +157,26 @@ class Darkroom:
         With `hurry`, jobs that wait for a later attempt are made due and swept at once.
         """
         keys, until = list(keys), time.monotonic() + seconds
-        while True:
-            jobs = {key: self.job(key) for key in keys}
-            if all(
-                job.get("status") in ENDED
-                and ("published_at" in job or job["status"] in {"SKIPPED", "CANCELLED", "IN_DOUBT"})
-                for job in jobs.values()
-            ):
-                return jobs
+        jobs = self.jobs(keys)
+        while late := [key for key in keys if not has_ended(jobs[key])]:
             if time.monotonic() > until:
-                late = {key: (job.get("status"), job.get("error")) for key, job in jobs.items()}
-                raise AssertionError(f"these jobs have not ended after {seconds} s: {late}")
-            waiting = [key for key, job in jobs.items() if job.get("next_attempt_at", "") > now()] if hurry else []
+                told = {key: (jobs[key].get("status"), jobs[key].get("error")) for key in late}
+                raise AssertionError(f"these jobs have not ended after {seconds} s: {told}")
+            waiting = [key for key in late if jobs[key].get("next_attempt_at", "") > now()] if hurry else []
             for key in waiting:
                 self.make_due(key)
             if waiting:
                 self.sweep()
-            time.sleep(0.25)
+            time.sleep(LOOK_SECONDS)
+            jobs |= self.jobs(late)
+        return jobs
 
     def until(self, key: str, is_so: Callable[[dict[str, Any]], object], seconds: float = 600) -> dict[str, Any]:
         """Wait until `is_so` returns a true value for the upload's job, and return the job."""
         ends = time.monotonic() + seconds
         while not is_so(job := self.job(key)):
             assert time.monotonic() < ends, job
-            time.sleep(0.25)
+            time.sleep(LOOK_SECONDS)
         return job
 
     def make_due(self, key: str) -> None:

@@ -1,4 +1,5 @@
-"""`darkroom`, but Topaz' list may lag for 3 s and not for a minute: the functions run a copy of the runtime with that catalog.
+"""`darkroom`, but the vendors' lists may lag for 3 s and not for a minute: the functions run a copy of the runtime with such
+catalogs.
 
 `python -m tests.e2e.short_grace ARGUMENT…`; the variable RUNTIME names the copy.
 """
@@ -18,16 +19,22 @@ _AS_SHIPPED, _SHORT = "visibility_grace_seconds = 60\n", "visibility_grace_secon
 
 
 def runtime_in(folder: Path) -> Path:
-    """Copy the runtime into `folder`, change the grace, and return the copy."""
+    """Copy the runtime into `folder`, change the grace of each vendor that has a list of all jobs, and return the copy."""
     copy = shutil.copytree(packaging.find_application().runtime, folder / "darkroom")
-    catalog = copy / "catalog" / "topaz.toml"
-    text = catalog.read_text()
-    assert text.count(_AS_SHIPPED) == 1
-    catalog.write_text(text.replace(_AS_SHIPPED, _SHORT))
+    for vendor in ("topaz", "oxen", "uwear"):
+        catalog = copy / "catalog" / f"{vendor}.toml"
+        text = catalog.read_text()
+        assert text.count(_AS_SHIPPED) == 1
+        catalog.write_text(text.replace(_AS_SHIPPED, _SHORT))
     return copy
 
 
+def application_with(runtime: Path) -> packaging.Application:
+    """Return the application whose functions run that copy of the runtime."""
+    return replace(packaging.find_application(), runtime=runtime)
+
+
 if __name__ == "__main__":
-    application = replace(packaging.find_application(), runtime=Path(os.environ[RUNTIME]))
+    application = application_with(Path(os.environ[RUNTIME]))
     local_stack.find_application = lambda: application
     app(prog_name="darkroom")

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -23,39 +19,9 @@ from darkroom.aws.ledger_table import LedgerTable
 from darkroom.configuration import Configuration
 from darkroom.model import Limits, Spelling
 from tests.e2e.deployed_application import Darkroom, picture
+from tests.e2e.stack_operator import Operator
 
 HELD_SECONDS = 15.0  # how long a job runs at the provider, so that a command finds it running
-
-
-@dataclass(frozen=True)
-class Operator:
-    """Runs the command line as a separate process, with the settings that `darkroom local up` prints."""
-
-    room: Darkroom
-    home: Path
-
-    def __call__(self, *arguments: str, expect: int = 0, answer: str = "") -> str:
-        """Run a command, type the answer to its question, and return what it printed."""
-        environment = {"PATH": os.environ["PATH"], "HOME": str(self.home), "AWS_EC2_METADATA_DISABLED": "true"}
-        environment |= {
-            "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
-            **self.room.stack.endpoint.environment(),
-        }
-        done = subprocess.run(
-            [sys.executable, "-m", "darkroom_cli", *arguments],
-            env=environment,
-            input=answer,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=600,
-        )
-        assert done.returncode == expect, done.stdout + done.stderr
-        return done.stdout if expect == 0 else done.stderr
-
-    def seen(self, *arguments: str) -> list[dict[str, Any]]:
-        """Return the jobs that `darkroom jobs --json` prints with these arguments."""
-        return [json.loads(line) for line in self("jobs", "--json", *arguments).splitlines()]
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +132,7 @@ def test_what_a_limit_refused_is_run_again_after_it_was_raised(darkroom: Darkroo
         refused = darkroom.ended(keys)
     assert {job["error_code"] for job in refused.values()} == {"BudgetExceeded"}
     assert {job["source_key"] for job in operator.seen("--status", "REJECTED")} >= set(keys)
-    assert "2 of 2 run again" in operator("rerun", "--code", "BudgetExceeded")
+    assert "2 of 2 run again" in operator("rerun", "--code", "BudgetExceeded", "--yes")
     for key in keys:
         assert darkroom.until(key, status("COMPLETED"))["run"] == 2
     assert "0 jobs" in operator("rerun", "--code", "BudgetExceeded")
@@ -218,7 +184,7 @@ def test_a_doubt_is_ended_by_the_process_that_a_person_found(darkroom: Darkroom,
     key = "held/found-again.png"
     process = running(darkroom, key)["process_id"]
     doubt(darkroom, key)
-    assert "use --adopt" in operator("resolve", key, "--resubmit", expect=2)
+    assert "use --adopt" in operator("resolve", key, "--resubmit", "--yes", expect=2)
     operator("resolve", key, "--adopt", process)
     job = darkroom.ended([key], HELD_SECONDS + 120)[key]
     assert (job["status"], job["credits"], len(darkroom.submits(key))) == ("COMPLETED", Decimal(1), 1)

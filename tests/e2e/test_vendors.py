@@ -249,7 +249,7 @@ def test_a_lost_answer_of_a_synchronous_call_is_never_sent_twice(darkroom: Darkr
 
 
 def test_a_lost_answer_is_found_by_the_image_where_the_list_does_not_name_it(darkroom: Darkroom, held_back) -> None:
-    """It takes a minute and a half: a lookup leaves out what is younger than the list may lag."""
+    """A lookup leaves out what is younger than the list may lag."""
     key = "held/vendors/kept.png"
     held_back(key, "provider=topaz&input_by=link&sharpen=0.5", "topaz", "lost_answer", "unnamed")
     job = darkroom.ended([key])[key]

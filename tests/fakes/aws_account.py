@@ -12,8 +12,10 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core import models as moto_models
 from moto.s3 import urls as s3_urls
-from moto.s3.models import S3Backend
+from moto.s3.models import S3Backend, s3_backends
 
 from darkroom.aws import items
 from darkroom.model import Job, Upload
@@ -104,20 +106,22 @@ def cloud(*, versioned: bool = True, emulated: bool = False) -> Iterator[Cloud]:
     The ledger's table is in memory. With `emulated`, it is moto's table instead, which any client in the process can
     reach but which takes ten times as long.
     """
-    with pytest.MonkeyPatch.context() as environment, mock_aws():
+    with pytest.MonkeyPatch.context() as environment:
         for name, value in CREDENTIALS.items():
             environment.setenv(name, value)
         environment.delenv("AWS_PROFILE", raising=False)
         # moto reloads this module twice in every request, because the environment might have changed its URLs. Here the
         # environment stays the same, so the module stays loaded.
         environment.setattr(S3Backend, "_url_module", s3_urls)
-        s3 = client("s3")
-        where: Any = {"LocationConstraint": REGION}
-        for bucket in (INPUT, OUTPUT):
-            s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=where)
-            if versioned or bucket == OUTPUT:
-                s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-        yield Cloud(s3, _emulated_table() if emulated else InMemoryDynamo())
+        # moto prepares an answer for each service and method to whoever sends by the package `requests`. boto3 does not,
+        # and tests only follow links with it.
+        environment.setattr(moto_models, "RESPONSES_METHODS", ("GET",))
+        with mock_aws():
+            buckets = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
+            for name in (INPUT, OUTPUT):
+                bucket = buckets.create_bucket(name, REGION)
+                bucket.versioning_status = "Enabled" if versioned or name == OUTPUT else None
+            yield Cloud(client("s3"), _emulated_table() if emulated else InMemoryDynamo())
 
 
 def _emulated_table() -> Any:

@@ -160,6 +160,11 @@ class FakeProvider:
         """Use the stored key from now on, if there is one."""
         self.key = self.stored_key or self.key
 
+    def check_key(self) -> None:
+        """Answer as the vendor's list does."""
+        with self._answering("key", ""):
+            return
+
     def balance(self) -> Balance:
         """Return the credits that are left: those given, less those spent and reserved. Completed processes are spent,
         even if they were removed from the list. Running processes are reserved.

@@ -175,6 +175,9 @@ class SimpleProvider:
     def refresh_key(self) -> None:
         self.key = self.next_key or self.key
 
+    def check_key(self) -> None:
+        self._fault("check_key")
+
     def balance(self) -> Balance | None:
         self._fault("balance")
         return self.account

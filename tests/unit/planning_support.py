@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 
-import pytest
 from tests.fakes.calendar import TODAY
+from tests.rows import each_row
 
 from darkroom import catalog
 from darkroom.catalog import Kind, Model, Parameter
@@ -21,7 +21,7 @@ SNAKE = {"topaz": Spelling.SNAKE}
 NO_LIMITS = Limits({}, Decimal(0), {}, {})
 PHOTO = ImageFacts(ImageFormat.JPEG, 1200, 800)
 LOGO = ImageFacts(ImageFormat.PNG, 1200, 800, has_alpha=True)
-MODELS = pytest.mark.parametrize("model", TOPAZ.models.values(), ids=lambda model: model.name)
+MODELS = each_row("model", TOPAZ.models.values(), ids=lambda model: model.name)
 
 
 def planned(

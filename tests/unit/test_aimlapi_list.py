@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.fakes.mock_vendor import HANDLE, SENT, Vendor, answer
+from tests.rows import each_row
 from tests.unit.wire_support import NO_OBJECTS, WRONG, adapter_of, planned, raw, refusing
 
 from darkroom.errors import ProcessUnknown, ProviderUnavailable, ResultNotReady
@@ -26,7 +27,7 @@ READS: dict[str, Callable[[Aimlapi], object]] = {
     "result": lambda a: a.result(str(HANDLE)).__enter__(), "cancel": lambda a: a.cancel(str(HANDLE)),
     "find": lambda a: a.find(HANDLE, SendMode.SYNCHRONOUS_LINK, SENT),
 }  # fmt: skip
-EACH_READ = pytest.mark.parametrize("call", READS.values(), ids=READS)
+EACH_READ = each_row("call", READS.values(), ids=READS)
 
 
 def aimlapi(vendor: Callable[[httpx.Request], httpx.Response]) -> Aimlapi:
@@ -103,7 +104,7 @@ def test_a_short_page_that_promises_more_is_not_the_end() -> None:
     assert found_by(page([], True), page([row("x")], True), page([row(str(HANDLE))])) == [str(HANDLE)]
 
 
-@pytest.mark.parametrize("pages", [None, [], "text", 7, {}, {"total": 101}, {"has_more": None}])
+@each_row("pages", [None, [], "text", 7, {}, {"total": 101}, {"has_more": None}])
 def test_a_log_that_does_not_say_whether_it_goes_on_ends_with_an_empty_page(pages: Any) -> None:
     """A short page does not prove the end, because the vendor may return fewer rows than were requested."""
     short = answer({"data": [row("other-1"), row("other-2")], "pagination": pages})
@@ -170,7 +171,7 @@ def test_refused_attempts_are_among_them_as_failed_and_cost_nothing() -> None:
     ]
 
 
-@pytest.mark.parametrize("refused_first", [True, False])
+@each_row("refused_first", [True, False])
 def test_a_refused_call_never_hides_the_one_of_the_same_name_that_was_taken(refused_first: bool) -> None:
     """The log has both calls after a 401. The key is then read again, and the call is repeated under the same name."""
     rows = [row(str(HANDLE)), row(str(HANDLE), "failed", cost={"usd": 0, "credits": 0})]
@@ -184,18 +185,18 @@ def test_a_refused_call_never_hides_the_one_of_the_same_name_that_was_taken(refu
 OTHERS = [None, "", 7, True, [], {}, "cat", f"{HANDLE.job_id}-22-1", f"x{HANDLE}", HANDLE.job_id, [str(HANDLE)]]
 
 
-@pytest.mark.parametrize("name", OTHERS)
+@each_row("name", OTHERS)
 def test_what_does_not_begin_with_our_handle_is_not_ours(name: object) -> None:
     assert found_by(page([row(name)])) == []
 
 
-@pytest.mark.parametrize("name", [*OTHERS, f"{HANDLE}0", f"{HANDLE.prefix}4"])
+@each_row("name", [*OTHERS, f"{HANDLE}0", f"{HANDLE.prefix}4"])
 def test_what_the_log_does_not_show_is_unknown(name: object) -> None:
     with pytest.raises(ProcessUnknown):
         aimlapi(Vendor(page([row(name)]))).progress(str(HANDLE))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("word", "state"),
     [("succeeded", ProcessState.EXPIRED), ("failed", ProcessState.FAILED), ("running", ProcessState.RUNNING),
      ("Succeeded", ProcessState.RUNNING), ("", ProcessState.RUNNING), (None, ProcessState.RUNNING),
@@ -210,7 +211,7 @@ def test_each_status_word_has_its_meaning(word: object, state: ProcessState) -> 
     )
 
 
-@pytest.mark.parametrize("wrong", WRONG)
+@each_row("wrong", WRONG)
 def test_a_cost_or_a_time_that_is_none_never_reaches_the_ledger(wrong: Any) -> None:
     fields = {"cost": wrong, "created": wrong}
     (found,) = aimlapi(Vendor(page([row(str(HANDLE), **fields)]))).find(HANDLE, SendMode.SYNCHRONOUS_LINK, SENT)
@@ -221,7 +222,7 @@ def test_a_cost_or_a_time_that_is_none_never_reaches_the_ledger(wrong: Any) -> N
     assert dollars == (Decimal(str(wrong)) * 2_000_000 if wrong in (7, 0.5) and wrong is not True else None)
 
 
-@pytest.mark.parametrize("rows", [value for value in WRONG if value != []])
+@each_row("rows", [value for value in WRONG if value != []])
 def test_a_log_of_an_unknown_shape_proves_nothing(rows: Any) -> None:
     with pytest.raises(ProviderUnavailable):
         found_by(answer({"data": rows, "pagination": {"has_more": False}}))
@@ -229,8 +230,8 @@ def test_a_log_of_an_unknown_shape_proves_nothing(rows: Any) -> None:
         found_by(page([row("x")], True), answer({"rows": rows}))
 
 
-@pytest.mark.parametrize("process_id", ["", "a/b", "../logs", "a b", "é", "a\n", "?x", "#", "%2e", "x" * 129])
-@pytest.mark.parametrize("call", [Aimlapi.progress, Aimlapi.cancel, lambda a, name: a.result(name).__enter__()])
+@each_row("process_id", ["", "a/b", "../logs", "a b", "é", "a\n", "?x", "#", "%2e", "x" * 129])
+@each_row("call", [Aimlapi.progress, Aimlapi.cancel, lambda a, name: a.result(name).__enter__()])
 def test_an_invalid_client_request_id_is_never_asked_for(call: Callable[..., Any], process_id: str) -> None:
     vendor = refusing()
     with pytest.raises(ProcessUnknown):
@@ -247,14 +248,14 @@ def test_the_balance_is_in_dollars_and_told_in_credits() -> None:
     assert (str(vendor.requests[0].url), vendor.bodies) == (f"{BASE}/v2/billing", [b""])
 
 
-@pytest.mark.parametrize("value", [value for value in WRONG if value not in (7, 0.5)])
+@each_row("value", [value for value in WRONG if value not in (7, 0.5)])
 def test_a_balance_that_is_no_number_is_no_answer(value: Any) -> None:
     with pytest.raises(ProviderUnavailable):
         aimlapi(Vendor(answer({"current_balance": value}))).balance()
 
 
 @EACH_READ
-@pytest.mark.parametrize(("name", "content"), NO_OBJECTS, ids=[name for name, _ in NO_OBJECTS])
+@each_row(("name", "content"), NO_OBJECTS, ids=[name for name, _ in NO_OBJECTS])
 def test_a_read_that_is_no_object_is_no_answer(call: Callable[[Aimlapi], object], name: str, content: bytes) -> None:
     with pytest.raises(ProviderUnavailable) as caught:
         call(aimlapi(Vendor(raw(content))))

@@ -16,6 +16,7 @@ import httpx
 import pytest
 from tests.fakes.mock_vendor import HANDLE, SENT, Vendor, answer, refuse_to_keep
 from tests.fakes.result_server import CONTENT, Host, resolve
+from tests.rows import each_row
 from tests.unit.wire_support import (
     HELD_TIMEOUT,
     LINK,
@@ -130,7 +131,7 @@ CALLS: list[tuple[Callable[[Aimlapi], object], str, str]] = [
     (lambda a: a.find(HANDLE, SendMode.SYNCHRONOUS_LINK, SENT), "GET", "/v2/logs"),
 ]
 SUBMIT = (submit, "POST", "/v1/images/generations")
-EACH_CALL = pytest.mark.parametrize(
+EACH_CALL = each_row(
     ("call", "method", "path"), [*CALLS, SUBMIT], ids=["balance", "progress", "result", "cancel", "find", "submit"]
 )
 
@@ -178,7 +179,7 @@ def test_a_401_reads_the_key_again_and_repeats_once_if_it_changed(
 
 
 @EACH_CALL
-@pytest.mark.parametrize("status", [402, 403])
+@each_row("status", [402, 403])
 def test_403_means_that_the_account_has_no_credits(
     call: Callable[[Aimlapi], object], method: str, path: str, status: int
 ) -> None:
@@ -209,7 +210,7 @@ def test_a_link_that_cannot_be_signed_sends_nothing() -> None:
 # --- what the answer to a submit means ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("status", [200, 201])
+@each_row("status", [200, 201])
 def test_the_published_answer_is_a_result_that_is_kept_under_our_handle(status: int) -> None:
     submission, kept = submitted(GOOD, status)
     assert kept.results == {str(HANDLE): CONTENT}
@@ -217,7 +218,7 @@ def test_the_published_answer_is_a_result_that_is_kept_under_our_handle(status: 
     assert abs(submission.eta - datetime.now(UTC)) < timedelta(minutes=1)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("meta", "header", "credits"),
     [({"usage": {"tokens_used": 210_000}}, "1", 210_000), ({"usage": {"credits_used": 5, "tokens_used": 9}}, "1", 5),
      ({"usage": {"credits_used": "5", "tokens_used": 9}}, "1", 5),
@@ -241,7 +242,7 @@ def test_what_was_charged_is_said_in_one_of_three_places(meta: Any, header: str,
 USD = "x-aimlapi-usd-spent"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("usage", "headers", "credits"),
     [({"usd_spent": 0.105}, {}, 210_000), ({"usd_spent": "0.105000000"}, {}, 210_000), ({}, {USD: "0.105000000"}, 210_000),
      ({"usd_spent": 0.3}, {USD: "0.105"}, 210_000), ({"usd_spent": 0.3, "tokens_used": 5}, {USD: "0.105"}, 5),
@@ -256,7 +257,7 @@ def test_dollars_count_where_no_credits_are_said(
     assert credits is None or "E" not in str(submission.credits)
 
 
-@pytest.mark.parametrize("data", [value for value in WRONG if value != [7]] + [[{"url": wrong}] for wrong in WRONG])
+@each_row("data", [value for value in WRONG if value != [7]] + [[{"url": wrong}] for wrong in WRONG])
 def test_an_answer_that_names_no_result_is_in_doubt_and_keeps_nothing(data: Any) -> None:
     kept, host = Kept(), Host()
     with pytest.raises(SubmitInDoubt):
@@ -264,14 +265,14 @@ def test_an_answer_that_names_no_result_is_in_doubt_and_keeps_nothing(data: Any)
     assert (kept.calls, host.requests) == (0, [])
 
 
-@pytest.mark.parametrize(("name", "content"), NO_OBJECTS, ids=[name for name, _ in NO_OBJECTS])
+@each_row(("name", "content"), NO_OBJECTS, ids=[name for name, _ in NO_OBJECTS])
 def test_an_answer_that_is_no_object_is_in_doubt(name: str, content: bytes) -> None:
     with pytest.raises(SubmitInDoubt) as caught:
         submit(aimlapi(Vendor(raw(content))))
     assert caught.value.__suppress_context__
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("status", "error"),
     [(400, ProviderRejected), (404, ProviderRejected), (405, ProviderRejected), (409, ProviderRejected),
      (413, ProviderRejected), (415, ProviderRejected), (422, ProviderRejected), (301, ProviderRejected),
@@ -285,7 +286,7 @@ def test_each_status_of_a_submit_has_its_meaning(status: int, error: type[Darkro
     assert "Generation timeout" in str(caught.value)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("error", "meaning"),
     [(httpx.ConnectError("x"), NothingSent), (httpx.ConnectTimeout("x"), NothingSent),
      (httpx.ReadTimeout(LINK), SubmitInDoubt), (httpx.RemoteProtocolError("x"), SubmitInDoubt)],

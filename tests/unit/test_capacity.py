@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
 from benchmarks.capacity import Units, size_bytes
+from tests.rows import each_row
 
 INDEX = {"OpenJobs": ("open_status", "due_at")}
 LISTED = {"open_status": {"S": "LISTED"}, "due_at": {"S": "2026-11-21"}}
@@ -14,7 +14,7 @@ def row(size: int, **more: dict[str, str]) -> dict[str, dict[str, str]]:
     return {**filler, "a": {"S": "x" * (size - size_bytes(filler))}}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("value", "expected"),
     [({"S": "åb"}, 3), ({"N": "12345"}, 4), ({"N": "-0.5"}, 2), ({"BOOL": True}, 1), ({"SS": ["ab", "c"]}, 3),
      ({"M": {"k": {"S": "v"}}}, 6), ({"L": [{"S": "v"}]}, 5), ({"NULL": True}, 1)],
@@ -23,7 +23,7 @@ def test_a_value_has_its_size(value: dict[str, object], expected: int) -> None:
     assert size_bytes({"": value}) == expected
 
 
-@pytest.mark.parametrize(("size", "units"), [(1, 1), (1024, 1), (1025, 2), (3000, 3)])
+@each_row(("size", "units"), [(1, 1), (1024, 1), (1025, 2), (3000, 3)])
 def test_a_write_counts_by_the_kilobyte_and_twice_in_a_transaction(size: int, units: int) -> None:
     alone, together = Units(), Units()
     alone.write({}, row(size), transacted=False)
@@ -37,7 +37,7 @@ def test_the_larger_of_before_and_after_counts() -> None:
     assert (units.writes, units.largest_row_bytes) == (2, 2000)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("before", "after", "moved"),
     [({}, LISTED, 1), (LISTED, {}, 1), (LISTED, {**LISTED, "due_at": {"S": "later"}}, 2), (LISTED, LISTED, 0)],
 )
@@ -49,7 +49,7 @@ def test_an_index_entry_counts_when_it_comes_or_goes(
     assert (units.writes, units.of_indexes) == (1 + moved, moved)
 
 
-@pytest.mark.parametrize(("size", "consistent", "units"), [(10, True, 1), (10, False, 0.5), (4097, True, 2)])
+@each_row(("size", "consistent", "units"), [(10, True, 1), (10, False, 0.5), (4097, True, 2)])
 def test_a_read_counts_by_four_kilobytes(size: int, consistent: bool, units: float) -> None:
     used = Units()
     used.read(row(size), consistent=consistent)

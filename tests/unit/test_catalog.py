@@ -9,6 +9,7 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
+from tests.rows import each_row
 
 from darkroom import catalog
 from darkroom.catalog import Kind, Model, Parameter
@@ -17,7 +18,7 @@ from darkroom.model import RESULT_FORMATS, ImageFormat
 
 TOPAZ = catalog.load("topaz")
 PAGE = (Path(__file__).parents[2] / "docs" / "models.md").read_text(encoding="utf-8")
-MODELS = pytest.mark.parametrize("model", TOPAZ.models.values(), ids=lambda model: model.name)
+MODELS = each_row("model", TOPAZ.models.values(), ids=lambda model: model.name)
 
 MINIMAL = """
 provider = "other"
@@ -71,7 +72,7 @@ def test_the_providers_are_those_with_a_file() -> None:
     assert all(catalog.load(provider).provider == provider for provider in catalog.providers())
 
 
-@pytest.mark.parametrize("name", ["nobody", "", "../catalog/topaz", "TOPAZ"])
+@each_row("name", ["nobody", "", "../catalog/topaz", "TOPAZ"])
 def test_a_provider_without_a_file_is_a_key_error(name: str) -> None:
     with pytest.raises(KeyError):
         catalog.load(name)
@@ -138,7 +139,7 @@ def test_every_model_has_the_limits_of_its_endpoint_or_its_own(model: Model) -> 
     assert "2026-11" in model.source
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "own"),
     [
         ("Standard V2", {"denoise", "sharpen", "fix_compression"}),
@@ -180,7 +181,7 @@ def test_what_is_not_published_is_marked_assumed() -> None:
     assert not TOPAZ.models["Lens Blur V2"].parameters["strength"].source.startswith("assumed")
 
 
-@pytest.mark.parametrize(
+@each_row(
     "written",
     ["Standard V2", "standard v2", "STANDARD V2", "standard-v2", "standard_v2", " Standard  V2 ", "Standard_-V2"],
 )
@@ -190,12 +191,12 @@ def test_a_model_is_found_whatever_its_case_and_separators(written: str) -> None
     assert found.name == "Standard V2"
 
 
-@pytest.mark.parametrize("written", ["", "Standard V3", "standardv2x", "Redefined"])
+@each_row("written", ["", "Standard V3", "standardv2x", "Redefined"])
 def test_a_name_that_is_not_a_models_finds_nothing(written: str) -> None:
     assert TOPAZ.find_model(written) is None
 
 
-@pytest.mark.parametrize(("model_name", "parameter"), parameters(), ids=lambda value: getattr(value, "name", value))
+@each_row(("model_name", "parameter"), parameters(), ids=lambda value: getattr(value, "name", value))
 def test_every_parameter_states_its_source_and_takes_its_own_default(model_name: str, parameter: Parameter) -> None:
     assert "2026-11" in parameter.source
     assert parameter.default is None or to_wire_value(parameter, parameter.default) is not None
@@ -215,7 +216,7 @@ def test_a_model_may_restate_a_limit_a_range_and_its_wire_name() -> None:
     assert book.max_upload_bytes == 900
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("old", "new", "error"),
     [
         ('name = "Two"', 'name = "ONE"', ValueError),
@@ -232,7 +233,7 @@ def test_a_catalog_that_contradicts_itself_is_refused(old: str, new: str, error:
         catalog.parse(MINIMAL.replace(old, new))
 
 
-@pytest.mark.parametrize("provider", catalog.providers())
+@each_row("provider", catalog.providers())
 def test_every_source_cited_in_a_catalog_is_listed_and_used(provider: str) -> None:
     text = resources.files("darkroom.catalog").joinpath(f"{provider}.toml").read_text(encoding="utf-8")
     cited = set(re.findall(r'source = "(\w+)"', text))
@@ -243,7 +244,7 @@ def test_every_source_cited_in_a_catalog_is_listed_and_used(provider: str) -> No
 STRENGTHS = ("official", "several clients", "one client", "assumed", "ours")
 
 
-@pytest.mark.parametrize("provider", catalog.providers())
+@each_row("provider", catalog.providers())
 def test_every_source_says_its_date_and_how_strong_it_is(provider: str) -> None:
     text = resources.files("darkroom.catalog").joinpath(f"{provider}.toml").read_text(encoding="utf-8")
     for citation in tomllib.loads(text)["sources"].values():
@@ -256,13 +257,13 @@ def of(provider: str) -> str:
     return PAGE.split(f"\n## {provider}\n")[1].split("\n## ")[0]
 
 
-@pytest.mark.parametrize("provider", catalog.providers())
+@each_row("provider", catalog.providers())
 def test_the_models_page_names_every_model_and_parameter(provider: str) -> None:
     book = catalog.load(provider)
     assert not [name for name in (*book.models, *book.parameter_names) if f"`{name}`" not in of(provider)]
 
 
-@pytest.mark.parametrize("provider", catalog.providers())
+@each_row("provider", catalog.providers())
 def test_the_models_page_states_every_range(provider: str) -> None:
     rows = [row.split("|") for row in of(provider).splitlines() if row.startswith("| `")]
     for model in catalog.load(provider).models.values():
@@ -289,7 +290,7 @@ UNIT = a(Kind.DECIMAL, minimum=Decimal(0), maximum=Decimal(1))
 LEVEL = a(Kind.INTEGER, minimum=Decimal(1), maximum=Decimal(6))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "wire"),
     [("0", "0"), ("1", "1"), ("0.5", "0.5"), (" 0.50 ", "0.50"), ("-0", "0"), ("-0.0", "0"), ("00.5", "0.5")],
 )
@@ -303,32 +304,32 @@ NOT_NUMBERS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("text", [*NOT_NUMBERS, "-0.01", "1.01", "1.0000000000000000000000000000000000001"])
+@each_row("text", [*NOT_NUMBERS, "-0.01", "1.01", "1.0000000000000000000000000000000000001"])
 def test_anything_but_a_plain_decimal_in_range_is_refused(text: str) -> None:
     assert to_wire_value(UNIT, text) is None
 
 
-@pytest.mark.parametrize("text", [*NOT_NUMBERS, "0", "7", "3.0", "-1", "9" * 250])
+@each_row("text", [*NOT_NUMBERS, "0", "7", "3.0", "-1", "9" * 250])
 def test_anything_but_a_plain_integer_in_range_is_refused(text: str) -> None:
     assert to_wire_value(LEVEL, text) is None
 
 
-@pytest.mark.parametrize(("text", "wire"), [("1", "1"), ("6", "6"), ("003", "3")])
+@each_row(("text", "wire"), [("1", "1"), ("6", "6"), ("003", "3")])
 def test_a_plain_integer_is_sent_without_leading_zeros(text: str, wire: str) -> None:
     assert to_wire_value(LEVEL, text) == wire
 
 
-@pytest.mark.parametrize("text", ["true", "TRUE", "yes", "Yes", "1", "on", " On "])
+@each_row("text", ["true", "TRUE", "yes", "Yes", "1", "on", " On "])
 def test_eight_words_are_booleans_and_four_are_true(text: str) -> None:
     assert to_wire_value(a(Kind.BOOL), text) == "true"
 
 
-@pytest.mark.parametrize("text", ["false", "False", "no", "0", "off"])
+@each_row("text", ["false", "False", "no", "0", "off"])
 def test_four_words_are_false(text: str) -> None:
     assert to_wire_value(a(Kind.BOOL), text) == "false"
 
 
-@pytest.mark.parametrize("text", ["", "maybe", "2", "t", "y", "None"])
+@each_row("text", ["", "maybe", "2", "t", "y", "None"])
 def test_any_other_word_is_no_boolean(text: str) -> None:
     assert to_wire_value(a(Kind.BOOL), text) is None
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 from tests.fakes.small_catalogs import book
+from tests.rows import each_row
 
 from darkroom.catalog import LINK, UPLOAD, Model
 from darkroom.model import RESULT_FORMATS, ImageFormat
@@ -77,7 +78,7 @@ def test_prices_and_limits_may_be_known_from_elsewhere_than_the_model() -> None:
     assert said.source == said.price_source == said.limits_source == "a page, 2026-11"
 
 
-@pytest.mark.parametrize(
+@each_row(
     "facts",
     ['input_formats = ["bmp"]', 'output_formats = ["webp"]', 'output_formats = ["JPG"]', 'factor_parameter = "zoom"'],
 )

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from tests.rows import each_row
 from typer.testing import CliRunner
 
 from darkroom.errors import ErrorCode
@@ -31,7 +32,8 @@ from darkroom_local.folder_uploads import Item, UnusableSetting, carriers, items
 from darkroom_local.job_views import JobView, view_of
 from darkroom_local.packaging import Application, find_application
 from darkroom_local.picture_sizes import Size
-from darkroom_local.result_downloads import Outcome, UnsafeKey, safe_target
+from darkroom_local.result_downloads import Outcome
+from darkroom_local.result_files import UnsafeKey, safe_target
 from darkroom_local.simulator_processes import vendors
 from darkroom_local.stack_deployment import read_template
 
@@ -77,7 +79,7 @@ def test_every_command_has_help(command: CliRunner, group: list[str]) -> None:
     assert command.invoke(app, [*group, "--help"]).exit_code == 0
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("arguments", "extra"),
     [
         (["local", "demo"], "local"),
@@ -142,14 +144,14 @@ def test_a_value_that_tags_cannot_carry_goes_as_metadata() -> None:
     )
 
 
-@pytest.mark.parametrize("value", ["“curly”", "größer, klarer", "a =?UTF-8?Q?b?= c", "鮮明、" * 100])
+@each_row("value", ["“curly”", "größer, klarer", "a =?UTF-8?Q?b?= c", "鮮明、" * 100])
 def test_any_other_line_goes_as_an_encoded_word_that_settings_read(value: str) -> None:
     tags, metadata = carriers({"prompt": value})
     assert (tags, metadata["prompt"].isascii()) == ({}, True)
     assert metadata_layer(metadata).values == {"prompt": value}
 
 
-@pytest.mark.parametrize("value", ["a\nb", "a\x1b[2Jb", "x," * 1200])
+@each_row("value", ["a\nb", "a\x1b[2Jb", "x," * 1200])
 def test_a_value_that_nothing_can_carry_is_refused(value: str) -> None:
     with pytest.raises(UnusableSetting, match="prompt"):
         parse_settings([f"prompt={value}"])

@@ -10,8 +10,9 @@ from tests.fakes.application import ApplicationUnderTest, picture
 from tests.fakes.aws_account import INPUT
 from tests.unit.cli_support import Stack, deployed, doubted, failed, lost, now, refused, run, sent
 
-from darkroom.errors import LostClaim, ProviderUnavailable
+from darkroom.errors import LostClaim, ProviderUnavailable, SourceDenied
 from darkroom.model import Job, JobStatus
+from darkroom_cli import actions
 
 
 @pytest.fixture
@@ -75,7 +76,7 @@ def test_a_job_that_no_list_shows_is_resubmitted_only_by_force(
 ) -> None:
     job = lost(application)
     application.provider.faults["find"] = [ProviderUnavailable("HTTP 503")]
-    answer = run("resolve", job.job_id, "--resubmit", *options)
+    answer = run("resolve", job.job_id, "--resubmit", "--yes", *options)
     assert (answer.exit_code == 0, now(application, job).status) == (status is JobStatus.CLAIMED, status)
     assert options or "--force" in answer.stderr
 
@@ -125,25 +126,67 @@ def test_a_result_is_paid_twice_only_if_asked_for(application: ApplicationUnderT
     answer = run("rerun", job.job_id)
     assert (answer.exit_code, now(application, job).run) == (2, 1)
     assert "--completed" in answer.stderr
-    assert run("rerun", job.job_id, "--completed").exit_code == 0
+    refusal = run("rerun", job.job_id, "--completed", typed="n\n")
+    assert (refusal.exit_code, now(application, job).run) == (1, 1)
+    assert "1 picture: 1 credit of topaz, 0.12 USD" in refusal.output
+    assert run("rerun", job.job_id, "--completed", typed="y\n").exit_code == 0
     assert now(application, job).run == 2
+
+
+@pytest.mark.parametrize(
+    ("typed", "status"), [("n\n", JobStatus.IN_DOUBT), ("", JobStatus.IN_DOUBT), ("y\n", JobStatus.CLAIMED)]
+)
+def test_a_resubmit_says_what_it_may_cost_and_asks(
+    application: ApplicationUnderTest, typed: str, status: JobStatus
+) -> None:
+    job = lost(application)
+    answer = run("resolve", job.job_id, "--resubmit", typed=typed)
+    assert "1 job is sent again: a.jpg, 1 credit of topaz, 0.12 USD" in answer.output
+    assert (answer.exit_code == 0, now(application, job).status) == (status is JobStatus.CLAIMED, status)
+
+
+def test_a_resubmit_is_of_the_attempt_that_was_asked_about(
+    application: ApplicationUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = lost(application)
+
+    def meanwhile(question: str, yes: bool, unchanged: str = "") -> None:
+        application.operate.resubmit(job.job_id)
+
+    monkeypatch.setattr(actions, "agree", meanwhile)
+    answer = run("resolve", job.job_id, "--resubmit")
+    assert (answer.exit_code, now(application, job).attempt) == (2, job.attempt + 1)
 
 
 def test_all_that_ended_with_a_code_are_run_again(application: ApplicationUnderTest) -> None:
     jobs = [failed(application, f"{name}.jpg") for name in "ab"]
     other = refused(application, "c.jpg")
-    answer = run("rerun", "--code", "providerfailed")
+    answer = run("rerun", "--code", "providerfailed", typed="y\n")
     assert "2 jobs ended with ProviderFailed" in answer.stdout
-    assert "last runs reserved 2 credits of topaz" in answer.stdout
+    assert "to pay: 2 pictures: 2 credits of topaz, 0.24 USD" in answer.stdout
     assert {now(application, job).run for job in jobs} == {2}
     assert now(application, other).run == 1
 
 
 def test_what_a_rerun_will_cost_is_not_invented(application: ApplicationUnderTest) -> None:
     refused(application, "a.jpg")
-    answer = run("rerun", "--code", "UnsupportedFormat")
+    answer = run("rerun", "--code", "UnsupportedFormat", "--yes")
     assert "1 job ended with UnsupportedFormat" in answer.stdout
+    assert "1 would be refused again, unpaid (UnsupportedFormat)" in answer.stdout
     assert "credits" not in answer.stdout
+
+
+def test_where_the_upload_may_not_be_read_the_last_reservation_is_told(
+    application: ApplicationUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed(application)
+
+    def denied(upload: object) -> None:
+        raise SourceDenied("you may not read it")
+
+    monkeypatch.setattr(type(application.ports["sources"]), "find", lambda self, upload: denied(upload))
+    answer = run("rerun", "--code", "ProviderFailed", "--yes")
+    assert "1 whose price is not known; their last runs reserved 1 credit of topaz, 0.12 USD" in answer.stdout
 
 
 def test_nothing_to_run_again_is_no_failure(application: ApplicationUnderTest) -> None:
@@ -151,15 +194,15 @@ def test_nothing_to_run_again_is_no_failure(application: ApplicationUnderTest) -
 
 
 @pytest.mark.parametrize(("typed", "options", "again"), [
-    ("n\n", [], 0), ("", [], 0), ("y\n", [], 21), (None, ["--yes"], 21),
+    ("n\n", [], 0), ("", [], 0), ("y\n", [], 3), (None, ["--yes"], 3),
 ])  # fmt: skip
-def test_more_than_twenty_are_asked_about(
+def test_nothing_runs_again_unasked(
     application: ApplicationUnderTest, typed: str | None, options: list[str], again: int
 ) -> None:
-    for number in range(21):
+    for number in range(3):
         refused(application, f"{number}.jpg")
     answer = run("rerun", "--code", "UnsupportedFormat", *options, typed=typed)
-    assert "21 jobs" in answer.stdout
+    assert "3 jobs" in answer.stdout
     assert (answer.exit_code == 0) == (again > 0)
     assert sum(job.run == 2 for job in application.cloud.jobs()) == again
 
@@ -176,7 +219,7 @@ def test_one_job_that_changed_meanwhile_does_not_stop_the_others(
         return own(job, *more)
 
     monkeypatch.setattr(type(application.ports["operator_ledger"]), "rerun", moves_first)
-    answer = run("rerun", "--code", "UnsupportedFormat")
+    answer = run("rerun", "--code", "UnsupportedFormat", "--yes")
     assert (answer.exit_code, now(application, jobs[1]).run) == (1, 2)
     assert "1 of 2 run again" in answer.stdout
 

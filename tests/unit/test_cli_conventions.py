@@ -149,7 +149,7 @@ def test_changes_are_told_to_programs_as_one_object(stack: Stack) -> None:
     assert json.loads(run("pause", "topaz", "--why", "prices", "--json").stdout) == {
         "provider": "topaz", "paused": True, "why": "prices",
     }  # fmt: skip
-    assert json.loads(run("resume", "topaz", "--json").stdout) == {"provider": "topaz", "paused": False}
+    assert json.loads(run("resume", "topaz", "--json").stdout) == {"provider": "topaz", "paused": False, "handed_on": 0}
     assert json.loads(run("redrive", "--json").stdout) == {"sent_again": 0}
     assert json.loads(run("rerun", failed(stack.application, "b.jpg").job_id, "--json").stdout)["run"] == 2
     assert json.loads(run("reconcile", "--json").stdout)["provider"] == "topaz"

@@ -13,6 +13,7 @@ from decimal import Decimal
 
 import pytest
 from rich.console import Console
+from tests.rows import each_row
 from tests.unit.cli_support import run
 from tests.unit.test_catalog import MINIMAL
 
@@ -21,8 +22,8 @@ from darkroom.catalog.parameter_values import describe_allowed
 from darkroom_cli import model_tables, model_wording
 
 EVERY = [(provider, model) for provider in catalog.providers() for model in catalog.load(provider).models]
-PROVIDERS = pytest.mark.parametrize("provider", catalog.providers())
-MODELS = pytest.mark.parametrize(("provider", "model"), EVERY)
+PROVIDERS = each_row("provider", catalog.providers())
+MODELS = each_row(("provider", "model"), EVERY)
 
 
 def lines(*arguments: str) -> list[dict[str, object]]:
@@ -99,7 +100,7 @@ def test_numbers_of_a_model_are_exact() -> None:
     assert (model["takes_sides"], model["factors"], model["is_default"]) == (True, [], True)
 
 
-@pytest.mark.parametrize("written", ["redefine", "REDEFINE", " Redefine "])
+@each_row("written", ["redefine", "REDEFINE", " Redefine "])
 def test_a_name_is_found_as_settings_find_it(written: str) -> None:
     assert lines("topaz", written)[0]["model"] == "Redefine"
 
@@ -108,7 +109,7 @@ def test_a_name_of_several_words_needs_no_quotes() -> None:
     assert lines("topaz", "high", "fidelity", "v2")[0]["model"] == "High Fidelity V2"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("arguments", "words"),
     [
         (["topas"], "did you mean topaz?"),
@@ -131,13 +132,13 @@ def test_a_name_that_is_not_known_says_which_may_be_meant(arguments: list[str], 
     assert words in answer.stderr
 
 
-@pytest.mark.parametrize("misused", [["Standard V2"], ["redefine", "topaz"]])
+@each_row("misused", [["Standard V2"], ["redefine", "topaz"]])
 def test_the_command_that_is_proposed_works(misused: list[str]) -> None:
     proposed = run("models", *misused).stderr.strip().split("darkroom models ")[-1]
     assert run("models", *shlex.split(proposed)).exit_code == 0
 
 
-@pytest.mark.parametrize("arguments", [["\x1b[31mtopaz"], ["topaz", "\x1b[31m\u202ered"]])
+@each_row("arguments", [["\x1b[31mtopaz"], ["topaz", "\x1b[31m\u202ered"]])
 def test_a_name_is_told_back_and_not_obeyed(arguments: list[str]) -> None:
     answer = run("models", *arguments)
     assert answer.exit_code == 2
@@ -170,7 +171,7 @@ def test_a_narrow_terminal_loses_nothing(provider: str) -> None:
     assert "…" not in text.getvalue()
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("facts", "words"),
     [
         ("mp_per_credit = 0.5", "1 credit a 0.5 MP"),
@@ -185,7 +186,7 @@ def test_the_rule_of_the_price_is_said_in_words(facts: str, words: str) -> None:
     assert model_wording.price(book, book.models["One"]) == words
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("facts", "size", "synchronous", "output"),
     [
         ("", "unchanged", "no", "png"),

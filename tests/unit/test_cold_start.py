@@ -12,7 +12,7 @@ import sys
 from functools import cache
 from typing import Any
 
-import pytest
+from tests.rows import each_row
 from tests.unit.template_support import ALL_FUNCTIONS, ROOT
 from tests.unit.test_container import ENVIRONMENT
 
@@ -145,50 +145,50 @@ def start(handler: str) -> Start:
     return Start(json.loads(done.stdout))
 
 
-@pytest.mark.parametrize("handler", HANDLERS)
+@each_row("handler", HANDLERS)
 def test_a_start_loads_nothing_that_no_function_needs(handler: str) -> None:
     assert start(handler).adapter & NEVER == set()
 
 
-@pytest.mark.parametrize("handler", HANDLERS)
+@each_row("handler", HANDLERS)
 def test_a_start_loads_only_the_use_cases_of_its_own_function(handler: str) -> None:
     prefix = "darkroom.pipeline."
     assert {name.removeprefix(prefix) for name in start(handler).adapter if name.startswith(prefix)} == STORIES[handler]
 
 
-@pytest.mark.parametrize("module", NEEDED_BY)
+@each_row("module", NEEDED_BY)
 def test_a_module_is_loaded_by_those_who_need_it(module: str) -> None:
     assert {handler for handler in HANDLERS if module in start(handler).use_case} == NEEDED_BY[module]
 
 
-@pytest.mark.parametrize("handler", HANDLERS)
+@each_row("handler", HANDLERS)
 def test_what_a_call_to_a_provider_needs_waits_for_the_first_call(handler: str) -> None:
     assert start(handler).use_case & (OF_A_CALL | VENDORS) == set()
     assert start(handler).adapter >= OF_A_CALL
 
 
-@pytest.mark.parametrize("handler", HANDLERS)
+@each_row("handler", HANDLERS)
 def test_one_providers_adapter_brings_no_others(handler: str) -> None:
     assert start(handler).adapter & VENDORS == {"darkroom.providers.topaz"}
     assert start(handler).catalogs == 0
 
 
-@pytest.mark.parametrize("handler", HANDLERS)
+@each_row("handler", HANDLERS)
 def test_a_use_case_is_made_without_any_client(handler: str) -> None:
     assert start(handler).clients == 0
 
 
-@pytest.mark.parametrize("handler", HANDLERS)
+@each_row("handler", HANDLERS)
 def test_clients_share_one_session_and_calls_one_tls_context(handler: str) -> None:
     assert (start(handler).sessions, start(handler).tls_contexts) == (1, 1)
 
 
-@pytest.mark.parametrize("handler", HANDLERS)
+@each_row("handler", HANDLERS)
 def test_a_service_has_one_client_and_a_service_that_nobody_asks_none(handler: str) -> None:
     assert start(handler).clients_at_last == 2
 
 
-@pytest.mark.parametrize("handler", HANDLERS)
+@each_row("handler", HANDLERS)
 def test_imported_objects_are_hidden_from_the_garbage_collector_before_clients_are_made(handler: str) -> None:
     assert start(handler).frozen > 10_000
 

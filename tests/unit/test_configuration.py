@@ -8,6 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from tests.rows import each_row
 
 from darkroom.configuration import BadConfiguration, Configuration, parse_amounts_by_provider
 
@@ -28,12 +29,12 @@ def test_the_text_form_shows_no_value() -> None:
     assert "secret" not in repr(Configuration({"NAME": "secret"}))
 
 
-@pytest.mark.parametrize(("environment", "provider"), [({}, "topaz"), ({"PROVIDER": "aimlapi"}, "aimlapi")])
+@each_row(("environment", "provider"), [({}, "topaz"), ({"PROVIDER": "aimlapi"}, "aimlapi")])
 def test_uploads_that_name_no_provider_get_the_stacks(environment: dict[str, str], provider: str) -> None:
     assert Configuration(environment).provider == provider
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "allowed"),
     [("", ("topaz",)), ("topaz", ("topaz",)), ("topaz,aimlapi", ("topaz", "aimlapi")),
      (" topaz , aimlapi ", ("topaz", "aimlapi")), ("topaz,unheard", ("topaz",)),
@@ -43,7 +44,7 @@ def test_the_providers_that_uploads_may_name(text: str, allowed: tuple[str, ...]
     assert Configuration({"ALLOWED_PROVIDERS": text}).allowed_providers(KNOWN) == allowed
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("choice", "tag_prefix", "prefix"),
     [("", "", ""), ("", "app:", "app:"), ("on", "app:", ""), ("On", "", ""), ("prefixed", "app:", "app:"), ("off", "app:", None),
      ("off", "", None)],
@@ -52,13 +53,13 @@ def test_which_metadata_holds_settings(choice: str, tag_prefix: str, prefix: str
     assert Configuration({"METADATA_SETTINGS": choice, "TAG_PREFIX": tag_prefix}).metadata_prefix == prefix
 
 
-@pytest.mark.parametrize("choice", ["prefixed", "yes"])
+@each_row("choice", ["prefixed", "yes"])
 def test_a_choice_of_metadata_that_means_nothing_is_refused(choice: str) -> None:
     with pytest.raises(BadConfiguration, match="MetadataSettings"):
         _ = Configuration({"METADATA_SETTINGS": choice}).metadata_prefix
 
 
-@pytest.mark.parametrize("text", ["nobody", "topazz,unheard"])
+@each_row("text", ["nobody", "topazz,unheard"])
 def test_naming_no_known_provider_allows_none(text: str) -> None:
     with pytest.raises(BadConfiguration, match="AllowedProviders names none of"):
         Configuration({"ALLOWED_PROVIDERS": text}).allowed_providers(KNOWN)
@@ -69,7 +70,7 @@ def test_without_the_variable_the_stacks_own_provider_alone_is_allowed() -> None
     assert Configuration({"PROVIDER": "aimlapi"}).allowed_providers(KNOWN) == ("aimlapi",)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("environment", "suffixes"),
     [({}, ()), ({"INPUT_SUFFIXES": ""}, ()), ({"INPUT_SUFFIXES": ".jpg"}, (".jpg",)),
      ({"INPUT_SUFFIXES": ".jpg,.PNG,"}, (".jpg", ".PNG"))],
@@ -78,7 +79,7 @@ def test_suffixes_are_a_list_and_none_means_any(environment: dict[str, str], suf
     assert Configuration(environment).suffixes == suffixes
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("environment", "deadline"),
     [({}, timedelta(hours=24)), ({"JOB_DEADLINE_HOURS": "6"}, timedelta(hours=6)),
      ({"JOB_DEADLINE_HOURS": "0.5"}, timedelta(minutes=30))],
@@ -87,13 +88,13 @@ def test_the_deadline_is_a_number_of_hours(environment: dict[str, str], deadline
     assert Configuration(environment).deadline == deadline
 
 
-@pytest.mark.parametrize("text", ["soon", "-1", "NaN", "Infinity", "1h"])
+@each_row("text", ["soon", "-1", "NaN", "Infinity", "1h"])
 def test_a_malformed_deadline_names_its_parameter(text: str) -> None:
     with pytest.raises(BadConfiguration, match=r"JobDeadlineHours: .*correct it and deploy again"):
         _ = Configuration({"JOB_DEADLINE_HOURS": text}).deadline
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "amounts"),
     [("", {}), ("500", {"topaz": "500"}), ("topaz=500, AIMLAPI = 20000000", {"topaz": "500", "aimlapi": "20000000"}),
      ("0", {"topaz": "0"}), ("topaz=0,aimlapi=7.5", {"topaz": "0", "aimlapi": "7.5"}), (" , 5 ,", {"topaz": "5"})],
@@ -104,42 +105,36 @@ def test_amounts_are_the_default_providers_or_named(text: str, amounts: dict[str
     }
 
 
-@pytest.mark.parametrize(
-    "text", ["many", "topaz=x", "-1", "topaz=NaN", "1,Infinity", "topaz=5=6x", "1e", "topaz=", "5,topaz="]
-)
+@each_row("text", ["many", "topaz=x", "-1", "topaz=NaN", "1,Infinity", "topaz=5=6x", "1e", "topaz=", "5,topaz="])
 def test_a_malformed_amount_names_its_parameter(text: str) -> None:
     with pytest.raises(BadConfiguration, match=r"MaxCreditsPerJob: .*correct it and deploy again"):
         parse_amounts_by_provider("MaxCreditsPerJob", text, "topaz", KNOWN)
 
 
-@pytest.mark.parametrize("text", ["topas=500", "topaz=500,topas=1", "oxen=1", "=5"])
+@each_row("text", ["topas=500", "topaz=500,topas=1", "oxen=1", "=5"])
 def test_an_amount_of_nobody_is_refused_since_it_would_be_no_limit(text: str) -> None:
     with pytest.raises(BadConfiguration, match=r"MonthlyCreditLimit: '.*' is not a provider; allowed: aimlapi, topaz"):
         parse_amounts_by_provider("MonthlyCreditLimit", text, "topaz", KNOWN)
 
 
-@pytest.mark.parametrize("text", ["topaz=500,topaz=0", "500,topaz=500", "topaz=1,TOPAZ=2", "1,2"])
+@each_row("text", ["topaz=500,topaz=0", "500,topaz=500", "topaz=1,TOPAZ=2", "1,2"])
 def test_an_amount_given_twice_is_refused(text: str) -> None:
     with pytest.raises(BadConfiguration, match=r"MonthlyCreditLimit: topaz is given twice"):
         parse_amounts_by_provider("MonthlyCreditLimit", text, "topaz", KNOWN)
 
 
-@pytest.mark.parametrize(
-    "text", ["1234567890123456789", "1.000000000000000001", "1e18", "1e400", "0." + "0" * 18 + "1", "1e-100"]
-)
+@each_row("text", ["1234567890123456789", "1.000000000000000001", "1e18", "1e400", "0." + "0" * 18 + "1", "1e-100"])
 def test_an_amount_of_more_digits_than_the_ledger_can_reckon_with_is_refused(text: str) -> None:
     with pytest.raises(BadConfiguration, match=r"MonthlyBudgetUsd: .* has more than 18 digits"):
         Configuration({"MONTHLY_BUDGET_USD": text}).limits(KNOWN)
 
 
-@pytest.mark.parametrize(
-    "text", ["123456789012345678", "0.000000000000000001", "1.5" + "0" * 20, "0.0", "0" * 20 + "5", "1e17"]
-)
+@each_row("text", ["123456789012345678", "0.000000000000000001", "1.5" + "0" * 20, "0.0", "0" * 20 + "5", "1e17"])
 def test_eighteen_digits_are_enough(text: str) -> None:
     assert Configuration({"MONTHLY_BUDGET_USD": text}).limits(KNOWN).monthly_usd == Decimal(text)
 
 
-@pytest.mark.parametrize("variable", ["MONTHLY_CREDIT_LIMIT", "MAX_CREDITS_PER_JOB", "CREDIT_PRICE_USD"])
+@each_row("variable", ["MONTHLY_CREDIT_LIMIT", "MAX_CREDITS_PER_JOB", "CREDIT_PRICE_USD"])
 def test_every_amount_of_a_provider_is_checked(variable: str) -> None:
     for text in ("topas=5", "topaz=5,topaz=6"):
         with pytest.raises(BadConfiguration):

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tests.rows import each_row
 from tests.unit.template_support import FUNCTIONS, RESOURCES, TEMPLATE
 
 from darkroom import container
@@ -116,7 +117,7 @@ def test_no_text_form_shows_the_environment() -> None:
     assert "their-secret" not in repr(made) + repr(made.adapters) + repr(made.configuration)
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
+@each_row("function", FUNCTIONS)
 def test_every_function_is_made_of_what_the_template_gives_it(function: str) -> None:
     """The test also makes the parts that are otherwise made only when they are used. The operator's commands use
     Submit's environment.
@@ -132,7 +133,7 @@ def test_every_function_is_made_of_what_the_template_gives_it(function: str) -> 
     made.adapters.http.close()
 
 
-@pytest.mark.parametrize("function", ["submit", "finalize", "sweep", "operate"])
+@each_row("function", ["submit", "finalize", "sweep", "operate"])
 def test_no_function_runs_with_one_bucket_for_uploads_and_results(function: str) -> None:
     made = Container({**ENVIRONMENT, "OUTPUT_BUCKET": ENVIRONMENT["INPUT_BUCKET"]}, clients=Clients())
     with pytest.raises(BadConfiguration, match="InputBucketName and OutputBucketName"):

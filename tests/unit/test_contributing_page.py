@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
+from tests.rows import each_row
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -16,12 +16,12 @@ def test_the_page_names_files() -> None:
     assert len(PATHS) > 20
 
 
-@pytest.mark.parametrize("path", PATHS)
+@each_row("path", PATHS)
 def test_a_path_on_the_page_leads_to_something(path: str) -> None:
     named = path.replace("<provider>", "topaz")
     assert [base for base in (ROOT, ROOT / "layers/core/darkroom") if (base / named).exists()]
 
 
-@pytest.mark.parametrize("target", re.findall(r"\]\(([\w./]+)\)", PAGE))
+@each_row("target", re.findall(r"\]\(([\w./]+)\)", PAGE))
 def test_a_link_on_the_page_leads_to_something(target: str) -> None:
     assert (ROOT / target).exists()

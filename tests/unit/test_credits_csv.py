@@ -14,6 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from tests.rows import each_row
 from typer.testing import CliRunner
 
 from darkroom.model import JobStatus
@@ -175,7 +176,7 @@ def test_results_that_lie_in_the_folder_are_not_taken_for_pictures(photo: Item) 
         file_screening.pictures(folder, folder / "out", {}, {})
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("parameters", "name"),
     [({}, "app-prompt"), ({"MetadataSettings": "prefixed"}, "app-prompt"), ({"MetadataSettings": "on"}, "prompt")],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
+from tests.rows import each_row
 
 PAGE = (Path(__file__).parents[2] / "docs/decisions.md").read_text(encoding="utf-8")
 INDEX = re.findall(r"^\| \[(.+)\]\(#(.+)\) \| (\d{4}-\d\d-\d\d) \| (\w+) \|$", PAGE, re.MULTILINE)
@@ -21,7 +21,7 @@ def test_the_index_lists_every_decision_in_the_order_of_the_page() -> None:
     assert [(title, link) for title, link, _, _ in INDEX] == [(title, anchor(title)) for title in ENTRIES]
 
 
-@pytest.mark.parametrize("title", ENTRIES)
+@each_row("title", ENTRIES)
 def test_a_decision_has_a_date_a_status_and_a_rejected_option(title: str) -> None:
     ((date, status),) = [(date, status) for named, _, date, status in INDEX if named == title]
     assert ENTRIES[title].startswith((f"{date}, {status}.", f"{date}, {status} by "))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-import pytest
+from tests.rows import each_row
 from tests.unit.template_support import FUNCTIONS, ROOT, TEMPLATE, actions, of_type, statements
 
 PAGE = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
@@ -38,7 +38,7 @@ def test_every_role_of_the_template_has_its_rows_and_no_row_is_left_over() -> No
     assert set(said()) == {*ROLES.values(), SHARED}
 
 
-@pytest.mark.parametrize("role", ROLES)
+@each_row("role", ROLES)
 def test_the_page_lists_what_a_role_may_do_and_nothing_else(role: str) -> None:
     granted = {action for statement in statements(role) for action in actions(statement)}
     shared = said()[SHARED] if role.removesuffix("Role") in FUNCTIONS else set()

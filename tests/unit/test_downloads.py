@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.fakes.result_server import CONTENT, LINK, PUBLIC, Host, Resolver, opened, resolve
+from tests.rows import each_row
 
 from darkroom.errors import ResultNotReady, UnsafeLink
 from darkroom.providers.url_safety import is_public
@@ -39,7 +40,7 @@ def test_an_address_that_is_not_public_is_never_connected_to(resolve: Resolver, 
     assert host.requests == []
 
 
-@pytest.mark.parametrize("address", [PUBLIC, "2606:4700::1111", "::ffff:93.184.215.14", "64:ff9b::5db8:d70e"])
+@each_row("address", [PUBLIC, "2606:4700::1111", "::ffff:93.184.215.14", "64:ff9b::5db8:d70e"])
 def test_public_addresses_are_public(address: str) -> None:
     assert is_public(address)
 
@@ -66,7 +67,7 @@ def test_plain_http_and_loopback_are_for_simulators(resolve: Resolver) -> None:
         opened(Host(), "http://results.test/x")
 
 
-@pytest.mark.parametrize(
+@each_row(
     "url", ["", "x", "/r/1.png", "ftp://results.test/x", "file:///etc/passwd", "https://", "https:///x", "https://[bad/x",
             "https://results.test:99999/x", "https://a\nb/x", "//results.test/x", "https://" + "a" * 70_000],
 )  # fmt: skip
@@ -159,7 +160,7 @@ def test_a_fourth_redirect_is_refused() -> None:
     assert len(seen) == 4
 
 
-@pytest.mark.parametrize("location", ["http://b.test/x", "ftp://b.test/x", "file:///etc/passwd", None, "https://["])
+@each_row("location", ["http://b.test/x", "ftp://b.test/x", "file:///etc/passwd", None, "https://["])
 def test_a_redirect_to_what_is_no_https_link_is_refused(location: str | None) -> None:
     host, seen = redirecting(location)
     with pytest.raises(UnsafeLink):

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.fakes.result_server import CONTENT, LINK, Host, opened, resolve
+from tests.rows import each_row
 
 from darkroom.errors import ResultNotReady
 from darkroom.providers.downloads import CHUNK_BYTES, HEAD_BYTES
@@ -21,13 +22,13 @@ SIZE = len(CONTENT)
 PLACES = [(0, 10), (HEAD_BYTES - 5, 10), (HEAD_BYTES, 10), (SIZE - 7, 7), (SIZE - 7, 70), (SIZE, 5), (0, 0), (5, SIZE)]
 
 
-@pytest.mark.parametrize("ranges", [True, False])
-@pytest.mark.parametrize(("offset", "length"), PLACES)
+@each_row("ranges", [True, False])
+@each_row(("offset", "length"), PLACES)
 def test_any_place_can_be_read_whether_or_not_the_host_knows_ranges(ranges: bool, offset: int, length: int) -> None:
     assert opened(Host(ranges=ranges)).read(offset, length) == CONTENT[offset : offset + length]
 
 
-@pytest.mark.parametrize("ranges", [True, False])
+@each_row("ranges", [True, False])
 def test_the_stream_is_the_whole_content_in_small_pieces(ranges: bool) -> None:
     pieces = list(opened(Host(ranges=ranges)).stream())
     assert b"".join(pieces) == CONTENT
@@ -72,7 +73,7 @@ def test_a_file_that_changed_under_its_link_is_not_ready() -> None:
         list(link.stream())
 
 
-@pytest.mark.parametrize("etag", ['W/"v1"', None])
+@each_row("etag", ['W/"v1"', None])
 def test_a_weak_tag_is_not_insisted_on_since_no_host_would_match_it(etag: str | None) -> None:
     host = Host(etag=etag)
     list(opened(host).stream())
@@ -89,8 +90,8 @@ def test_a_file_of_another_length_without_a_tag_is_noticed_all_the_same() -> Non
         list(link.stream())
 
 
-@pytest.mark.parametrize("sent", [0, 10, 50_000])
-@pytest.mark.parametrize("ranges", [True, False])
+@each_row("sent", [0, 10, 50_000])
+@each_row("ranges", [True, False])
 def test_a_body_that_ends_early_is_not_ready(ranges: bool, sent: int) -> None:
     with pytest.raises(ResultNotReady):
         opened(Host(ranges=ranges, sent=sent))
@@ -124,7 +125,7 @@ def test_a_stream_never_gives_more_than_was_announced() -> None:
     assert sum(given) <= SIZE
 
 
-@pytest.mark.parametrize("length", ["", "soon", "-1", "\u00b2", "9" * 5000, "1e9"])
+@each_row("length", ["", "soon", "-1", "\u00b2", "9" * 5000, "1e9"])
 def test_a_result_of_unknown_length_is_not_ready(length: str) -> None:
     def host(request: httpx.Request) -> httpx.Response:
         headers = [(b"Content-Range", f"bytes 0-9/{length}".encode("latin-1"))]
@@ -142,13 +143,13 @@ def test_another_range_than_was_asked_for_is_not_taken() -> None:
         link.read(100_000, 5)
 
 
-@pytest.mark.parametrize("status", [204, 400, 401, 403, 404, 410, 412, 416, 429, 500, 503])
+@each_row("status", [204, 400, 401, 403, 404, 410, 412, 416, 429, 500, 503])
 def test_any_answer_but_the_bytes_asks_for_a_fresh_link(status: int) -> None:
     with pytest.raises(ResultNotReady):
         opened(lambda request: httpx.Response(status))
 
 
-@pytest.mark.parametrize("error", [httpx.ConnectError(LINK), httpx.ReadTimeout(LINK), httpx.RemoteProtocolError(LINK)])
+@each_row("error", [httpx.ConnectError(LINK), httpx.ReadTimeout(LINK), httpx.RemoteProtocolError(LINK)])
 def test_a_host_that_does_not_answer_is_not_ready_and_its_link_is_not_shown(error: Exception) -> None:
     def host(request: httpx.Request) -> httpx.Response:
         raise error

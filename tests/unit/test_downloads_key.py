@@ -10,6 +10,7 @@ import httpx
 import pytest
 from tests.fakes.mock_vendor import NO_TLS, PROCESS, Keys, answer
 from tests.fakes.result_server import CONTENT, PUBLIC, Host, Resolver, resolve
+from tests.rows import each_row
 
 from darkroom.errors import ResultNotReady, UnsafeLink
 from darkroom.providers import http_client
@@ -58,7 +59,7 @@ def test_a_link_that_opens_without_the_key_never_gets_it() -> None:
         assert hub.seen == [(link, None)]
 
 
-@pytest.mark.parametrize("status", AS_STRANGERS)
+@each_row("status", AS_STRANGERS)
 def test_a_refusal_by_the_apis_own_origin_is_answered_with_the_key_once(status: int) -> None:
     hub = Hub(OWN, closed=(OWN,))
     hub.to_strangers = status
@@ -66,7 +67,7 @@ def test_a_refusal_by_the_apis_own_origin_is_answered_with_the_key_once(status: 
     assert hub.seen == [(OWN, None), (OWN, "Bearer key-1")]
 
 
-@pytest.mark.parametrize("status", AS_STRANGERS)
+@each_row("status", AS_STRANGERS)
 def test_a_key_that_does_not_open_it_is_not_tried_again(status: int) -> None:
     seen: list[str | None] = []
 
@@ -89,8 +90,8 @@ OTHERS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("status", AS_STRANGERS)
-@pytest.mark.parametrize("link", OTHERS)
+@each_row("status", AS_STRANGERS)
+@each_row("link", OTHERS)
 def test_a_refusal_of_any_other_origin_gets_no_key(link: str, status: int) -> None:
     hub = Hub(link, closed=(link.replace("hub.oxen.example.test@", ""),))
     hub.to_strangers = status
@@ -100,7 +101,7 @@ def test_a_refusal_of_any_other_origin_gets_no_key(link: str, status: int) -> No
     assert hub.seen[0][1] is None
 
 
-@pytest.mark.parametrize("link", ["https://HUB.oxen.example.test/1.png", "https://hub.oxen.example.test:443/1.png"])
+@each_row("link", ["https://HUB.oxen.example.test/1.png", "https://hub.oxen.example.test:443/1.png"])
 def test_the_apis_own_origin_may_be_spelt_differently(link: str) -> None:
     url = "https://hub.oxen.example.test/1.png"
     hub = Hub(link, closed=(url,))
@@ -108,14 +109,14 @@ def test_the_apis_own_origin_may_be_spelt_differently(link: str) -> None:
     assert hub.seen == [(url, None), (url, "Bearer key-1")]
 
 
-@pytest.mark.parametrize("target", OTHERS)
+@each_row("target", OTHERS)
 def test_a_redirect_to_another_host_does_not_carry_the_key(target: str) -> None:
     hub = Hub(OWN, closed=(OWN,), moved={OWN: target})
     assert opened(hub) == CONTENT[:10]
     assert [key for _, key in hub.seen] == [None, "Bearer key-1", None]
 
 
-@pytest.mark.parametrize("status", AS_STRANGERS)
+@each_row("status", AS_STRANGERS)
 def test_a_redirect_to_another_host_that_wants_a_key_gets_none(status: int) -> None:
     hub = Hub(OWN, closed=(OWN, ELSEWHERE), moved={OWN: ELSEWHERE})
     hub.to_strangers = status
@@ -130,7 +131,7 @@ def test_a_redirect_back_to_the_api_may_use_the_key() -> None:
     assert hub.seen == [(ELSEWHERE, None), (OWN, None), (OWN, "Bearer key-1")]
 
 
-@pytest.mark.parametrize("status", AS_STRANGERS)
+@each_row("status", AS_STRANGERS)
 def test_after_a_redirect_to_another_host_even_the_api_gets_no_key(status: int) -> None:
     back = OWN.replace("1.png", "2.png")
     hub = Hub(OWN, closed=(OWN, back), moved={OWN: ELSEWHERE, ELSEWHERE: back})
@@ -140,8 +141,8 @@ def test_after_a_redirect_to_another_host_even_the_api_gets_no_key(status: int) 
     assert hub.seen == [(OWN, None), (OWN, "Bearer key-1"), (ELSEWHERE, None), (back, None)]
 
 
-@pytest.mark.parametrize("plain", ["http://hub.oxen.example.test/1.png", "http://hub.oxen.example.test:443/1.png"])
-@pytest.mark.parametrize("moved", [False, True])
+@each_row("plain", ["http://hub.oxen.example.test/1.png", "http://hub.oxen.example.test:443/1.png"])
+@each_row("moved", [False, True])
 def test_the_key_never_goes_over_plain_http(plain: str, moved: bool) -> None:
     hub = Hub(OWN, closed=(OWN, plain), moved={OWN: plain}) if moved else Hub(plain, closed=(plain,))
     with pytest.raises(UnsafeLink):
@@ -170,7 +171,7 @@ def test_an_https_vendor_beside_local_downloads_gets_no_key_sent_in_the_open() -
     assert not [key for _, key in hub.seen if key]
 
 
-@pytest.mark.parametrize("status", [400, 402, 405, 407, 410, 500])
+@each_row("status", [400, 402, 405, 407, 410, 500])
 def test_no_other_refusal_asks_for_the_key(status: int) -> None:
     seen: list[str | None] = []
 

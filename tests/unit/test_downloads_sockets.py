@@ -164,11 +164,10 @@ def test_a_connection_closed_early_is_not_ready(plain: Any) -> None:
 
 
 def test_a_closed_port_is_not_ready() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with pytest.raises(ResultNotReady):
-        fetch(f"http://127.0.0.1:{port}/x")
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))  # nobody else can get this port, and nobody listens there
+        with pytest.raises(ResultNotReady):
+            fetch(f"http://127.0.0.1:{deaf.getsockname()[1]}/x")
 
 
 def test_tls_is_made_with_the_hosts_name_though_an_address_is_dialled(

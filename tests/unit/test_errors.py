@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
+from tests.rows import each_row
 
 from darkroom import errors
 from darkroom.errors import (
@@ -55,7 +55,7 @@ def test_every_code_has_one_row_in_the_page_and_no_row_is_left_over() -> None:
     assert set(rows()) == CONTRACT
 
 
-@pytest.mark.parametrize("code", ErrorCode)
+@each_row("code", ErrorCode)
 def test_the_page_repeats_the_cure_of_the_report(code: ErrorCode) -> None:
     ending, cause, cure, actor = rows()[code.value]
     assert cure == CURES[code]

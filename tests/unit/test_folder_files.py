@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.rows import each_row
 
 from darkroom import folder_files, globs
 from darkroom.errors import InvalidSetting
 from darkroom.folder_files import FolderFile
 
 PAGE = (Path(__file__).parents[2] / "docs/settings.md").read_text(encoding="utf-8")
+SOON_SECONDS = 5  # of CPU time, so that a busy machine makes no difference; a slow way would take hours
 RULE = '[[rules]]\nmatch = "*{}*"\nscale = 2\n'
 
 
@@ -47,18 +49,18 @@ def test_an_empty_file_is_right() -> None:
      ("scale = 2\noutput_width = 100", "exclude each other")],
 )  # fmt: skip
 def test_a_file_out_of_bounds_is_refused_soon(text: str | bytes, said: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(InvalidSetting, match=r"shop/darkroom[.]toml") as refused:
         parsed(text)
     assert said in str(refused.value)
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < SOON_SECONDS
 
 
 def test_the_largest_file_is_read_soon() -> None:
-    began = time.monotonic()
+    began = time.process_time()
     file = parsed("".join(RULE.format(number) for number in range(200)))
     assert len(file.layers("shop/" + "folder/" * 100 + "x7.jpg")) == 1
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < SOON_SECONDS
 
 
 def test_a_byte_order_mark_does_no_harm() -> None:
@@ -74,7 +76,7 @@ MATCHES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("pattern", "path", "expected"), MATCHES)
+@each_row(("pattern", "path", "expected"), MATCHES)
 def test_globs_match_as_the_page_says(pattern: str, path: str, expected: bool) -> None:
     assert globs.matches(pattern, path) is expected
 
@@ -85,13 +87,13 @@ def test_any_pattern_ends_in_an_answer(pattern: str, path: str) -> None:
 
 
 def test_a_pattern_full_of_stars_takes_no_time() -> None:
-    began = time.monotonic()
+    began = time.process_time()
     assert not globs.matches("*a" * 100 + "b/**" * 10, ("a" * 200 + "/") * 4 + "c")
     assert not globs.matches("*a" * 120 + "b", "a" * 1000)
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < SOON_SECONDS
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("key", "places"),
     [("a.jpg", ["darkroom.toml"]), ("x/y/a.jpg", ["x/y/darkroom.toml", "x/darkroom.toml", "darkroom.toml"]),
      ("/a.jpg", ["/darkroom.toml", "darkroom.toml"])],
@@ -105,7 +107,7 @@ def test_a_key_with_very_many_folders_asks_for_few_files() -> None:
     assert (len(places), places[-1]) == (folder_files.MAX_FOLDERS + 1, "darkroom.toml")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("key", "prefix", "counts"),
     [("darkroom.toml", "", True), ("x/darkroom.toml", "", True), ("darkroom.toml", "in/", True),
      ("in/darkroom.toml", "in/", True),

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
+from tests.rows import each_row
 
 ROOT = Path(__file__).parents[2]
 PIPELINE = ROOT / "layers/core/darkroom/pipeline"
@@ -54,7 +54,7 @@ def test_the_words_that_pages_rely_on_are_there() -> None:
     assert PROMISED - set(WORDS) == set()
 
 
-@pytest.mark.parametrize("word", WORDS)
+@each_row("word", WORDS)
 def test_a_meaning_is_whole_sentences_on_one_line(word: str) -> None:
     ((_, meaning, _),) = [row for row in rows() if row[0] == word]
     assert re.fullmatch(r"[A-Z].{10,120}\.", meaning)
@@ -65,12 +65,12 @@ def test_every_file_of_the_pipeline_has_a_line_and_every_file_named_is_there() -
     assert sorted(named) == sorted(path.name for path in PIPELINE.glob("*.py") if path.name != "__init__.py")
 
 
-@pytest.mark.parametrize("word", WORDS)
+@each_row("word", WORDS)
 def test_the_code_uses_every_word(word: str) -> None:
     assert re.search(rf"\b{word.replace('-', ' ')}", CODE)
 
 
-@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda path: path.name)
+@each_row("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda path: path.name)
 def test_no_page_uses_a_word_that_was_replaced(page: Path) -> None:
     text = page.read_text(encoding="utf-8").lower()
     assert [word for word in RETIRED if word in text] == []

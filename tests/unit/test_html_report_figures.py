@@ -96,11 +96,27 @@ def test_charts_are_drawings_without_style_script_or_reference() -> None:
 
 
 def test_a_name_is_never_part_of_an_expression_and_the_bars_keep_their_order() -> None:
-    """As a list to sort by, the name `if` once ended the drawing."""
-    names = ["z", "if", '"', "'", "\\", '\\"', "' + if + '", '" ? datum.x : "', "datum['usd']", "a"]
+    """As a list to sort by, the name `if` once ended the drawing; as a key of an object, `constructor` once had no bar."""
+    names = [
+        "z",
+        "if",
+        "constructor",
+        "__proto__",
+        "toString",
+        '"',
+        "'",
+        "\\",
+        '\\"',
+        "' + if + '",
+        '" ? datum.x : "',
+        "datum['usd']",
+        "a",
+    ]
     svg = charts.by_group([bar(name, str(20 - number)) for number, name in enumerate(names)], PROVIDERS)
-    texts = [element.text for element in ElementTree.fromstring(svg).iter() if element.tag.endswith("}text")]
+    elements = list(ElementTree.fromstring(svg).iter())
+    texts = [(element.text or "").strip() for element in elements if element.tag.endswith("}text")]
     assert [text for text in texts if text in names] == names
+    assert sum(element.get("aria-roledescription") == "bar" for element in elements) == len(names)
 
 
 @settings(max_examples=25, deadline=None)

@@ -7,6 +7,7 @@ import zipfile
 
 import pytest
 from PIL import Image, ImageOps
+from tests.rows import each_row
 
 from darkroom.errors import UnsupportedFormat
 from darkroom.images import MAX_BYTES, inspect, sniff
@@ -79,8 +80,8 @@ MATRIX = [
 ]
 
 
-@pytest.mark.parametrize("orientation", [None, *range(1, 9)])
-@pytest.mark.parametrize(
+@each_row("orientation", [None, *range(1, 9)])
+@each_row(
     ("mode", "image_format", "options"),
     MATRIX,
     ids=[f"{mode}-{name}-{'-'.join(options) or 'plain'}" for mode, name, options in MATRIX],
@@ -96,14 +97,14 @@ def test_size_alpha_and_format_agree_with_pillow(
     assert shown.size == (SIZE[::-1] if (orientation or 1) >= 5 else SIZE)
 
 
-@pytest.mark.parametrize("orientation", [0, 9, 65535])
-@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "TIFF"])
+@each_row("orientation", [0, 9, 65535])
+@each_row("image_format", ["JPEG", "PNG", "TIFF"])
 def test_an_orientation_that_does_not_exist_turns_nothing(image_format: str, orientation: int) -> None:
     found = facts(saved("RGB", image_format, orientation))
     assert (found.width, found.height) == SIZE
 
 
-@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "TIFF"])
+@each_row("image_format", ["JPEG", "PNG", "TIFF"])
 def test_a_small_picture_takes_one_read_and_a_large_one_two_and_a_jpeg_one_for_its_middle(image_format: str) -> None:
     small = Meter(saved("RGB", image_format))
     inspect(small, len(small.data))
@@ -118,13 +119,13 @@ def test_a_small_picture_takes_one_read_and_a_large_one_two_and_a_jpeg_one_for_i
     assert large.ranges == [(0, 65536), (len(large.data) - 65536, 65536), *middle]
 
 
-@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "TIFF"])
+@each_row("image_format", ["JPEG", "PNG", "TIFF"])
 def test_trailing_bytes_are_allowed(image_format: str) -> None:
     data = saved("RGB", image_format)
     assert facts(data + b"\x00" * 5000) == facts(data)
 
 
-@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "TIFF"])
+@each_row("image_format", ["JPEG", "PNG", "TIFF"])
 def test_a_read_that_answers_too_few_bytes_is_a_truncation(image_format: str) -> None:
     data = saved("RGB", image_format)
     with pytest.raises(UnsupportedFormat, match="cut short"):
@@ -177,7 +178,7 @@ STRANGERS = {
 }
 
 
-@pytest.mark.parametrize("name", STRANGERS)
+@each_row("name", STRANGERS)
 def test_what_is_no_picture_of_ours_is_refused_by_name_and_told_what_is_allowed(name: str) -> None:
     with pytest.raises(UnsupportedFormat, match=name.removesuffix(" of general brand")) as refusal:
         facts(STRANGERS[name])
@@ -185,7 +186,7 @@ def test_what_is_no_picture_of_ours_is_refused_by_name_and_told_what_is_allowed(
     assert "secret" not in str(refusal.value)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "command"),
     [("a HEIC", "heif-convert"), ("an AVIF", "avifdec"), ("a BMP", "magick"), ("a camera", "darktable")],
 )
@@ -195,14 +196,12 @@ def test_the_refusal_of_a_common_format_has_the_command_that_converts_it(name: s
         facts(data)
 
 
-@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "TIFF", "WEBP", "GIF"])
+@each_row("image_format", ["JPEG", "PNG", "TIFF", "WEBP", "GIF"])
 def test_sniff_knows_a_format_by_its_first_twelve_bytes(image_format: str) -> None:
     assert sniff(saved("RGB", image_format)[:12]) is ImageFormat(image_format.lower())
 
 
-@pytest.mark.parametrize(
-    "head", [b"", b"\xff\xd8", b"\x89PNG\r\n", b"II", b"II\x00*", b"MM*\x00", b"GIF88a  ", b"RIFF....WAVE"]
-)
+@each_row("head", [b"", b"\xff\xd8", b"\x89PNG\r\n", b"II", b"II\x00*", b"MM*\x00", b"GIF88a  ", b"RIFF....WAVE"])
 def test_sniff_knows_nothing_else(head: bytes) -> None:
     assert sniff(head) is None
 

@@ -7,6 +7,7 @@ import struct
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.rows import each_row
 from tests.unit.picture_corpus import container, index
 from tests.unit.test_images_jpeg import segment
 from tests.unit.test_images_trailers import PICTURES, Counted, is_accepted, scan_at, video
@@ -35,7 +36,7 @@ def test_an_index_says_where_the_second_picture_is_from_either_end() -> None:
     assert starts(payload) == (200 - 10 + 6 + 4, 950)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("xmp", "told"),
     [
         (b'<x Item:Length="300"/>', (700,)),
@@ -51,7 +52,7 @@ def test_a_container_says_how_long_what_follows_is(xmp: bytes, told: tuple[int, 
     assert starts(XMP + xmp) == told
 
 
-@pytest.mark.parametrize(
+@each_row(
     "payload",
     [
         b"",
@@ -71,7 +72,7 @@ def test_no_index_raises_anything(index: bytes) -> None:
     starts(b"MPF\0II*\0\x08\0\0\0" + index)
 
 
-@pytest.mark.parametrize("behind", [SMALL, LARGE], ids=["a small one", "a large one"])
+@each_row("behind", [SMALL, LARGE], ids=["a small one", "a large one"])
 def test_a_whole_picture_takes_few_reads_where_its_metadata_tell_its_end(behind: bytes) -> None:
     data = with_segment(container(len(behind)), LARGE, behind)
     read = Counted(data)
@@ -89,7 +90,7 @@ def test_a_video_that_the_metadata_tell_of_needs_no_search() -> None:
     assert not is_accepted(with_segment(told, cut, film))
 
 
-@pytest.mark.parametrize("told", [index(10_000, 5_000), container(5_000)], ids=["index", "container"])
+@each_row("told", [index(10_000, 5_000), container(5_000)], ids=["index", "container"])
 def test_metadata_that_are_out_of_date_refuse_no_whole_picture(told: bytes) -> None:
     assert is_accepted(with_segment(told, LARGE, b""))
     assert is_accepted(with_segment(told, LARGE, SMALL))
@@ -119,7 +120,7 @@ def test_an_offset_inside_the_picture_is_no_beginning() -> None:
         assert is_accepted(with_segment(bytes(told), LARGE, b""))
 
 
-@pytest.mark.parametrize("padding", [1, 100, 5_000, 40_000])
+@each_row("padding", [1, 100, 5_000, 40_000])
 def test_padding_before_the_second_picture_is_allowed(padding: int) -> None:
     first = LARGE + bytes(padding)
     lead = len(index(10, 0))

@@ -11,6 +11,7 @@ import time
 
 import pytest
 from PIL import Image
+from tests.rows import each_row
 
 from darkroom.errors import UnsupportedFormat
 from darkroom.images import MAX_BYTES, MAX_READS, inspect
@@ -63,7 +64,7 @@ def metered(data: bytes) -> ImageFacts:
         assert taken <= MAX_BYTES
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+@each_row("name", SAMPLES)
 def test_every_prefix_of_a_whole_picture_is_refused(name: str) -> None:
     whole = SAMPLES[name]
     facts = metered(whole)
@@ -78,7 +79,7 @@ def test_every_prefix_of_a_whole_picture_is_refused(name: str) -> None:
         assert len(whole) - length <= 1, f"{length} of {len(whole)} bytes were enough"
 
 
-@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "TIFF"])
+@each_row("image_format", ["JPEG", "PNG", "TIFF"])
 def test_a_large_picture_cut_anywhere_is_refused(image_format: str) -> None:
     whole = saved(Image.effect_noise((900, 900), 90), image_format)
     assert metered(whole).width == 900
@@ -88,7 +89,7 @@ def test_a_large_picture_cut_anywhere_is_refused(image_format: str) -> None:
             metered(whole[:length])
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+@each_row("name", SAMPLES)
 def test_random_mutations_raise_nothing_but_a_refusal_and_stay_in_the_budget(name: str) -> None:
     chance = random.Random(name)
     whole = SAMPLES[name]
@@ -105,9 +106,7 @@ def test_random_mutations_raise_nothing_but_a_refusal_and_stay_in_the_budget(nam
             metered(bytes(data))
 
 
-@pytest.mark.parametrize(
-    "head", [b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n", b"II*\x00", b"MM\x00*", b"II+\x00\x08\x00"]
-)
+@each_row("head", [b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n", b"II*\x00", b"MM\x00*", b"II+\x00\x08\x00"])
 def test_random_bytes_behind_a_true_signature_raise_nothing_but_a_refusal(head: bytes) -> None:
     chance = random.Random(11)
     for _ in range(MUTATIONS):
@@ -115,7 +114,7 @@ def test_random_bytes_behind_a_true_signature_raise_nothing_but_a_refusal(head: 
             metered(head + chance.randbytes(chance.randrange(400)))
 
 
-@pytest.mark.parametrize(
+@each_row(
     "data",
     [
         b"\xff\xd8" + b"\xff\xe0\x00\x02" * 1_000_000,
@@ -133,7 +132,7 @@ def test_millions_of_small_parts_end_in_a_refusal_without_much_work(data: bytes)
     assert time.process_time() - begin < MAX_SECONDS
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+@each_row("name", SAMPLES)
 def test_no_message_carries_the_bytes_of_the_object(name: str) -> None:
     whole = SAMPLES[name]
     marker = b"hush-hush"

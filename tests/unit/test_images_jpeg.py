@@ -7,6 +7,7 @@ import struct
 
 import pytest
 from PIL import Image
+from tests.rows import each_row
 
 from darkroom.errors import UnsupportedFormat
 from darkroom.images import inspect
@@ -49,19 +50,19 @@ def refused(data: bytes, words: str) -> None:
         facts(data)
 
 
-@pytest.mark.parametrize("marker", [0xC0, 0xC1, 0xC2])
+@each_row("marker", [0xC0, 0xC1, 0xC2])
 def test_baseline_extended_and_progressive_frames_are_accepted(marker: int) -> None:
     assert size(SOI + frame(marker) + REST) == (4, 3)
 
 
-@pytest.mark.parametrize("marker", [0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF, 0xDE, 0xF7])
+@each_row("marker", [0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF, 0xDE, 0xF7])
 def test_lossless_hierarchical_and_arithmetic_frames_are_refused(marker: int) -> None:
     refused(SOI + frame(marker) + REST, "lossless, hierarchical or arithmetic")
 
 
-@pytest.mark.parametrize("order", ["<", ">"])
-@pytest.mark.parametrize("kind", [3, 4])
-@pytest.mark.parametrize("orientation", range(1, 9))
+@each_row("order", ["<", ">"])
+@each_row("kind", [3, 4])
+@each_row("orientation", range(1, 9))
 def test_orientation_is_honoured_in_both_byte_orders(order: str, kind: int, orientation: int) -> None:
     expected = (3, 4) if orientation >= 5 else (4, 3)
     assert size(SOI + exif(orientation, order, kind) + frame() + REST) == expected
@@ -82,7 +83,7 @@ def test_an_exif_directory_with_more_entries_than_its_block_is_read_as_far_as_it
     assert size(SOI + exif(6, count=0) + frame() + REST) == (4, 3)
 
 
-@pytest.mark.parametrize("kind", [6, 8, 9])
+@each_row("kind", [6, 8, 9])
 def test_an_orientation_of_a_signed_type_is_honoured(kind: int) -> None:
     block = (
         b"MM\x00*" + struct.pack(">IHHHI", 8, 1, 274, kind, 1) + {6: b"\6\0\0\0", 8: b"\0\6\0\0", 9: b"\0\0\0\6"}[kind]
@@ -124,7 +125,7 @@ def test_a_frame_that_disagrees_with_itself_is_refused() -> None:
     refused(SOI + frame() + frame() + REST, "two JPEG frames")
 
 
-@pytest.mark.parametrize("length", [0, 1])
+@each_row("length", [0, 1])
 def test_a_segment_shorter_than_its_length_field_is_refused(length: int) -> None:
     refused(SOI + b"\xff\xe0" + struct.pack(">H", length) + frame() + REST, "shorter than its own")
 

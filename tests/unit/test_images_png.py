@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from tests.rows import each_row
 
 from darkroom.errors import UnsupportedFormat
 from darkroom.images import inspect
@@ -52,7 +53,7 @@ def test_a_minimal_png_is_accepted() -> None:
     assert (found.width, found.height, found.has_alpha) == (4, 3, False)
 
 
-@pytest.mark.parametrize(("colour", "alpha"), [(0, False), (2, False), (4, True), (6, True)])
+@each_row(("colour", "alpha"), [(0, False), (2, False), (4, True), (6, True)])
 def test_colour_types_four_and_six_have_alpha(colour: int, alpha: bool) -> None:
     assert facts(png(header(colour=colour), PIXELS, END)).has_alpha is alpha
 
@@ -63,7 +64,7 @@ def test_a_transparent_colour_before_the_pixels_is_alpha_and_one_after_them_is_n
     assert not facts(png(header(), PIXELS, transparent, END)).has_alpha
 
 
-@pytest.mark.parametrize("exif", [TURNED, b"Exif\x00\x00" + TURNED], ids=["plain", "prefixed"])
+@each_row("exif", [TURNED, b"Exif\x00\x00" + TURNED], ids=["plain", "prefixed"])
 def test_orientation_is_honoured_before_and_after_the_pixels(exif: bytes) -> None:
     for data in (
         png(header(), chunk(b"eXIf", exif), PIXELS, END),
@@ -79,7 +80,7 @@ def test_an_orientation_after_the_pixels_with_a_wrong_checksum_is_passed_over() 
     assert facts(png(header(), PIXELS, bytes(exif), END)).width == 4
 
 
-@pytest.mark.parametrize("exif", [b"", b"II", b"junkjunkjunk", TURNED[:20], TURNED.replace(b"\x08", b"\xf8")])
+@each_row("exif", [b"", b"II", b"junkjunkjunk", TURNED[:20], TURNED.replace(b"\x08", b"\xf8")])
 def test_exif_without_sense_turns_nothing(exif: bytes) -> None:
     assert facts(png(header(), chunk(b"eXIf", exif), PIXELS, END)).width == 4
 
@@ -104,7 +105,7 @@ def test_more_large_chunks_than_the_budget_allows_are_refused() -> None:
     refused(png(header(), text * 600, PIXELS, END), "more than 512 reads or 1024 KiB")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("depth", "colour", "rest"),
     [(3, 0, (0, 0, 0)), (4, 2, (0, 0, 0)), (16, 3, (0, 0, 0)), (2, 4, (0, 0, 0)), (1, 6, (0, 0, 0)), (8, 1, (0, 0, 0)),
      (8, 5, (0, 0, 0)), (0, 2, (0, 0, 0)), (8, 2, (1, 0, 0)), (8, 2, (0, 1, 0)), (8, 2, (0, 0, 2))],
@@ -113,7 +114,7 @@ def test_header_values_that_png_does_not_allow_are_refused(depth: int, colour: i
     refused(png(header(depth=depth, colour=colour, rest=rest), PIXELS, END), "does not allow")
 
 
-@pytest.mark.parametrize(("width", "height"), [(0, 1), (1, 0), (2**31, 1), (1, 2**32 - 1)])
+@each_row(("width", "height"), [(0, 1), (1, 0), (2**31, 1), (1, 2**32 - 1)])
 def test_sides_of_zero_or_beyond_the_format_are_refused(width: int, height: int) -> None:
     refused(png(header(width, height), PIXELS, END), "zero or impossibly large")
 
@@ -155,7 +156,7 @@ def test_the_trailer_must_lie_after_the_pixels() -> None:
     refused(png(header(), PIXELS, END[:-1]), "cut short")
 
 
-@pytest.mark.parametrize("length", [1, 65535, 65536, 3_000_000])
+@each_row("length", [1, 65535, 65536, 3_000_000])
 def test_anything_may_follow_the_trailer(length: int) -> None:
     for trailer in (bytes(length), random.Random(1).randbytes(length)):
         assert facts(png(header(), PIXELS, END, trailer)).width == 4
@@ -194,7 +195,7 @@ def raw_profile(kind: bytes) -> bytes:
     return chunk(kind, b"Raw profile type exif\x00" + shapes[kind])
 
 
-@pytest.mark.parametrize("kind", [b"tEXt", b"zTXt", b"iTXt"])
+@each_row("kind", [b"tEXt", b"zTXt", b"iTXt"])
 def test_the_orientation_of_an_old_raw_profile_is_honoured_unless_there_is_a_chunk_for_it(kind: bytes) -> None:
     upright = chunk(b"eXIf", TURNED.replace(b"\x06\x00\x00\x00\x00", b"\x01\x00\x00\x00\x00"))
     assert facts(png(header(), raw_profile(kind), PIXELS, END)).width == 3
@@ -203,10 +204,8 @@ def test_the_orientation_of_an_old_raw_profile_is_honoured_unless_there_is_a_chu
         assert image.getexif()[274] == 6
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"\x00", b"\x00junk", b"\nexif\n2\nzz", b"\n\n\nabc", b"\x00" + zlib.compress(bytes(2**22))]
-)
-@pytest.mark.parametrize("kind", [b"tEXt", b"zTXt", b"iTXt"])
+@each_row("data", [b"", b"\x00", b"\x00junk", b"\nexif\n2\nzz", b"\n\n\nabc", b"\x00" + zlib.compress(bytes(2**22))])
+@each_row("kind", [b"tEXt", b"zTXt", b"iTXt"])
 def test_a_broken_raw_profile_turns_nothing(kind: bytes, data: bytes) -> None:
     assert facts(png(header(), chunk(kind, b"Raw profile type exif\x00" + data), PIXELS, END)).width == 4
 

@@ -7,6 +7,7 @@ import struct
 
 import pytest
 from PIL import Image
+from tests.rows import each_row
 
 from darkroom.errors import UnsupportedFormat
 from darkroom.images import MAX_BYTES, inspect
@@ -72,9 +73,9 @@ def refused(built: Builder, words: str) -> None:
         facts(built.data)
 
 
-@pytest.mark.parametrize("order", ["<", ">"])
-@pytest.mark.parametrize("big", [False, True], ids=["classic", "big"])
-@pytest.mark.parametrize("orientation", range(1, 9))
+@each_row("order", ["<", ">"])
+@each_row("big", [False, True], ids=["classic", "big"])
+@each_row("orientation", range(1, 9))
 def test_both_byte_orders_and_sizes_agree_with_pillow_in_every_orientation(
     order: str, big: bool, orientation: int
 ) -> None:
@@ -88,7 +89,7 @@ def test_both_byte_orders_and_sizes_agree_with_pillow_in_every_orientation(
         assert image.size == (found.width, found.height)
 
 
-@pytest.mark.parametrize("order", ["<", ">"])
+@each_row("order", ["<", ">"])
 def test_tiles_are_counted_by_their_geometry(order: str) -> None:
     strips = {"t273": None, "t278": None, "t279": None}
     tiles = {"t256": (SHORT, [40]), "t257": (SHORT, [20]), "t322": (SHORT, [16]), "t323": (SHORT, [16])}
@@ -109,7 +110,7 @@ def test_separate_planes_need_a_strip_of_each_plane() -> None:
     assert facts(page(t284=(SHORT, [2]), **six).data)
 
 
-@pytest.mark.parametrize(("samples", "alpha"), [([0], False), ([1], True), ([2], True), ([0, 0, 0, 2], True)])
+@each_row(("samples", "alpha"), [([0], False), ([1], True), ([2], True), ([0, 0, 0, 2], True)])
 def test_extra_samples_one_and_two_are_alpha(samples: list[int], alpha: bool) -> None:
     assert facts(page(t338=(SHORT, samples)).data).has_alpha is alpha
 
@@ -175,7 +176,7 @@ def test_a_long_chain_of_directories_is_refused() -> None:
     refused(built, "more than 64 directories")
 
 
-@pytest.mark.parametrize("big", [False, True], ids=["classic", "big"])
+@each_row("big", [False, True], ids=["classic", "big"])
 def test_directories_outside_the_file_or_oversized_are_refused(big: bool) -> None:
     word = "Q" if big else "I"
     for offset in (2**31, 2**32 - 1, *((2**63, 2**64 - 1) if big else ())):
@@ -201,7 +202,7 @@ def test_strips_never_written_are_refused() -> None:
         refused(page(t273=(LONG, [8, offset]), t279=(LONG, [24, length])), "never written")
 
 
-@pytest.mark.parametrize("tag", [256, 257, 273, 279])
+@each_row("tag", [256, 257, 273, 279])
 def test_tags_without_which_nothing_can_be_read_must_be_there(tag: int) -> None:
     refused(page(**{f"t{tag}": None}), "missing")
 
@@ -288,21 +289,19 @@ def test_uncompressed_strips_shorter_than_their_rows_are_refused() -> None:
     assert facts(page(t279=(LONG, [9, 9]), t259=(SHORT, [5])).data).height == 4
 
 
-@pytest.mark.parametrize(
-    "change", [{"t262": (SHORT, [32803])}, {"t262": (SHORT, [34892])}, {"t50706": (1, [1, 4, 0, 0])}]
-)
+@each_row("change", [{"t262": (SHORT, [32803])}, {"t262": (SHORT, [34892])}, {"t50706": (1, [1, 4, 0, 0])}])
 def test_camera_raw_is_refused_with_the_cure(change: dict[str, tuple[int, list[int]]]) -> None:
     refused(page(**change), "camera raw file. Develop it")
 
 
-@pytest.mark.parametrize("mark", [b"IIIITwaR", b"CR\x02\x00"])
+@each_row("mark", [b"IIIITwaR", b"CR\x02\x00"])
 def test_camera_raw_is_known_by_its_mark(mark: bytes) -> None:
     built = page()
     built.data[8 : 8 + len(mark)] = mark
     refused(built, "camera raw file")
 
 
-@pytest.mark.parametrize(("bits", "kind"), [(5, 1), (12, 1), (24, 1), (32, 1), (32, 2), (64, 3)])
+@each_row(("bits", "kind"), [(5, 1), (12, 1), (24, 1), (32, 1), (32, 2), (64, 3)])
 def test_bit_depths_that_nobody_reads_are_refused(bits: int, kind: int) -> None:
     refused(page(t258=(SHORT, [bits] * 3), t339=(SHORT, [kind] * 3)), "bits per sample")
 
@@ -312,7 +311,7 @@ def test_32_bit_floats_are_accepted() -> None:
     assert facts(page(pixels=64, **changes).data).width == 4
 
 
-@pytest.mark.parametrize("compression", [0, 9, 32895, 34661, 65000])
+@each_row("compression", [0, 9, 32895, 34661, 65000])
 def test_compressions_that_nobody_reads_are_refused(compression: int) -> None:
     refused(page(t259=(SHORT, [compression])), f"compression {compression} is one that")
 

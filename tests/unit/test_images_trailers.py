@@ -8,10 +8,10 @@ import io
 import random
 import struct
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from tests.rows import each_row
 
 from darkroom.errors import UnsupportedFormat
 from darkroom.images import MAX_BYTES, inspect
@@ -94,23 +94,21 @@ def scan_at(data: bytes) -> int:
     return at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
 
 
-@pytest.mark.parametrize("trailer", TRAILERS)
-@pytest.mark.parametrize("name", PICTURES)
+@each_row("trailer", TRAILERS)
+@each_row("name", PICTURES)
 def test_a_whole_picture_is_accepted_whatever_follows_it(name: str, trailer: str) -> None:
     assert is_accepted(PICTURES[name] + TRAILERS[trailer])
 
 
-@pytest.mark.parametrize("trailer", [name for name in TRAILERS if not name.startswith("second")])
-@pytest.mark.parametrize("name", PICTURES)
+@each_row("trailer", [name for name in TRAILERS if not name.startswith("second")])
+@each_row("name", PICTURES)
 def test_a_cut_picture_is_refused_whatever_follows_it(name: str, trailer: str) -> None:
     whole = PICTURES[name]
     for length in (len(whole) - 2, len(whole) - 1, (len(whole) + scan_at(whole)) // 2, scan_at(whole) + 9):
         assert not is_accepted(whole[:length] + TRAILERS[trailer])
 
 
-@pytest.mark.parametrize(
-    ("name", "reads"), [("baseline", 3), ("progressive", 3), ("grey", 3), ("restarts", 3), ("large", 2)]
-)
+@each_row(("name", "reads"), [("baseline", 3), ("progressive", 3), ("grey", 3), ("restarts", 3), ("large", 2)])
 def test_a_picture_without_a_trailer_takes_two_reads_and_one_for_the_middle_of_a_small_one(
     name: str, reads: int
 ) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
+from tests.rows import each_row
 from tests.unit.test_images_trailers import Counted
 
 from darkroom.errors import UnsupportedFormat
@@ -61,7 +62,7 @@ def refused(data: bytes, words: str) -> None:
         facts(data)
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+@each_row("name", SAMPLES)
 def test_size_alpha_and_format_agree_with_pillow(name: str) -> None:
     with Image.open(io.BytesIO(SAMPLES[name])) as image:
         shown = ImageOps.exif_transpose(image)
@@ -80,14 +81,14 @@ def test_no_cut_file_is_accepted(name: str, share: float) -> None:
             facts(whole[:length])
 
 
-@pytest.mark.parametrize("name", ["webp-lossy", "webp-lossless", "webp-alpha", "webp-large"])
+@each_row("name", ["webp-lossy", "webp-lossless", "webp-alpha", "webp-large"])
 def test_a_webp_takes_at_most_three_reads(name: str) -> None:
     reads = []
     inspect(lambda offset, length: reads.append(length) or SAMPLES[name][offset : offset + length], len(SAMPLES[name]))
     assert len(reads) <= 3
 
 
-@pytest.mark.parametrize("name", ["WEBP", "GIF"])
+@each_row("name", ["WEBP", "GIF"])
 def test_an_animation_is_refused(name: str) -> None:
     frames = [picture(61, "RGB").rotate(angle) for angle in (0, 90, 180)]
     refused(saved(frames[0], name, save_all=True, append_images=frames[1:]), "animated")
@@ -157,13 +158,13 @@ def test_a_gif_larger_than_the_budget_is_known_by_its_equal_blocks() -> None:
         assert facts(data).width == 1500
 
 
-@pytest.mark.parametrize("missing", [1, 2, 3, 300, 70_000, 300_000])
+@each_row("missing", [1, 2, 3, 300, 70_000, 300_000])
 def test_a_large_gif_that_is_cut_is_refused(missing: int) -> None:
     assert len(LARGE_GIF) - missing > MAX_BYTES
     refused(LARGE_GIF[:-missing], "Convert it, for instance")
 
 
-@pytest.mark.parametrize("frames", [2, 3])
+@each_row("frames", [2, 3])
 def test_a_large_animation_is_refused(frames: int) -> None:
     refused(large_gif(frames), "animated")
 
@@ -173,7 +174,7 @@ def test_a_large_gif_whose_blocks_cannot_be_counted_is_refused_with_the_cure() -
         refused(data, "Convert it, for instance")
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+@each_row("name", SAMPLES)
 def test_random_mutations_raise_nothing_but_a_refusal(name: str) -> None:
     chance = random.Random(name)
     for _ in range(60):

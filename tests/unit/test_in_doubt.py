@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import pytest
+from tests.rows import each_row
 
 from darkroom.errors import ErrorCode
 from darkroom.model import (
@@ -121,7 +121,7 @@ def test_a_refused_attempt_does_not_hide_one_that_runs() -> None:
     assert settled(found(1, FAILED), running) == [("bind", running.process_id)]
 
 
-@pytest.mark.parametrize("attempts", [(1,), (2,), (1, 2)])
+@each_row("attempts", [(1,), (2,), (1, 2)])
 def test_refused_attempts_alone_decide_nothing(attempts: tuple[int, ...]) -> None:
     """The lost attempt may be one of these or none of them, because other workers may have tried since."""
     assert settled(*(found(attempt, FAILED) for attempt in attempts)) == [("doubt",)]
@@ -131,13 +131,13 @@ def test_an_empty_list_proves_the_call_absent() -> None:
     assert settled() is None
 
 
-@pytest.mark.parametrize("suffix", ["", ".png"])
+@each_row("suffix", ["", ".png"])
 def test_the_failure_of_the_attempt_that_was_lost_ends_the_job(suffix: str) -> None:
     assert settled(found(1, FAILED), found(3, FAILED, suffix)) == [(ErrorCode.PROVIDER_FAILED, 0)]
     assert settled(found(9, FAILED), attempt=10) == [(ErrorCode.PROVIDER_FAILED, 0)]
 
 
-@pytest.mark.parametrize("looks", [1, 2, 7])
+@each_row("looks", [1, 2, 7])
 def test_the_lost_attempt_is_known_however_often_was_looked_since(looks: int) -> None:
     assert settled(found(3, FAILED), looks=looks) == [(ErrorCode.PROVIDER_FAILED, 0)]
     assert settled(found(2, FAILED), looks=looks) == [("doubt",)]

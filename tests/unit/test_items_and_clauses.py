@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from tests.rows import each_row
 
 from darkroom import timestamps
 from darkroom.aws import items
@@ -67,7 +68,7 @@ def test_a_job_comes_back_from_its_row_as_it_was(job: Job) -> None:
     assert items.job_of(items.job_item(job)) == job
 
 
-@pytest.mark.parametrize("name", ["process_id", "credits_reserved", "output_key"])
+@each_row("name", ["process_id", "credits_reserved", "output_key"])
 def test_a_row_with_a_part_of_a_group_is_not_read_as_one_without_it(name: str) -> None:
     with pytest.raises(TypeError, match="missing"):
         items.job_of(items.job_item(BARE) | {name: items.wire("x")})

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.fakes.mock_vendor import HANDLE
+from tests.rows import each_row
 from tests.unit.wire_support import WRONG, link_of, planned
 
 from darkroom import catalog
@@ -46,7 +47,7 @@ def values(parameter: Parameter) -> Iterator[tuple[str, str]]:
             yield from ((text, json.dumps(text)) for text in ("7", "true", 'a "b"', "null", "0.5"))
 
 
-@pytest.mark.parametrize(("provider", "model", "parameter"), PARAMETERS)
+@each_row(("provider", "model", "parameter"), PARAMETERS)
 def test_every_parameter_of_every_catalog_goes_in_its_own_type(
     provider: str, model: Model, parameter: Parameter
 ) -> None:
@@ -113,12 +114,12 @@ OTHERS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("other", OTHERS)
+@each_row("other", OTHERS)
 def test_a_link_of_another_run_or_job_is_not_ours(other: str) -> None:
     assert find_handle(link_of(other.replace(" ", "%20").replace("+", "%2B")), HANDLE) is None
 
 
-@pytest.mark.parametrize(("run", "other"), [(1, 11), (11, 1), (1, 10), (2, 12), (3, 3_000)])
+@each_row(("run", "other"), [(1, 11), (11, 1), (1, 10), (2, 12), (3, 3_000)])
 def test_a_run_is_not_taken_for_one_whose_number_begins_alike(run: int, other: int) -> None:
     assert find_handle(link_of(Handle(JOB, other, 1)), Handle(JOB, run, 1)) is None
     assert find_handle(link_of(Handle(JOB, run, 1)), Handle(JOB, run, 5)) == f"{JOB}-{run}-1"
@@ -127,7 +128,7 @@ def test_a_run_is_not_taken_for_one_whose_number_begins_alike(run: int, other: i
 NAMED = f"filename%3D%22{HANDLE}.png%22"
 
 
-@pytest.mark.parametrize(
+@each_row(
     "url",
     ["", "https://a.test/", f"https://a.test/{HANDLE}.png", f"https://a.test/?x={NAMED}", f"https://a.test/#?{NAMED}",
      f"https://a.test/?Response-Content-Disposition={NAMED}", f"https://a.test/?response-content-disposition={HANDLE}",
@@ -139,7 +140,7 @@ def test_a_link_that_does_not_carry_it_where_ours_do_is_not_ours(url: str) -> No
     assert find_handle(url, HANDLE) is None
 
 
-@pytest.mark.parametrize("url", [*WRONG, b"https://a.test", 1.0, ("a",)])
+@each_row("url", [*WRONG, b"https://a.test", 1.0, ("a",)])
 def test_a_value_that_is_not_text_is_not_a_link(url: object) -> None:
     assert find_handle(url, HANDLE) is None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
+from tests.rows import each_row
 
 from darkroom.aws import budgets, callback_ledger, job_transitions, output_claims, process_claims
 from darkroom.model import JobStatus
@@ -38,13 +38,13 @@ def test_the_page_names_every_clause_and_no_other() -> None:
     assert in_table() == clauses() - ELSEWHERE
 
 
-@pytest.mark.parametrize("status", JobStatus)
+@each_row("status", JobStatus)
 def test_the_picture_of_a_jobs_life_shows_every_status(status: JobStatus) -> None:
     picture = PAGE.split("## A job's life")[1].split("```")[1]
     assert status.value in picture
 
 
-@pytest.mark.parametrize(
+@each_row(
     "name",
     ["job_transitions", "output_claims", "budgets", "circuits", "sweep_queries", "operator_ledger", "callback_ledger"],
 )

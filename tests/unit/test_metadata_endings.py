@@ -6,9 +6,9 @@ import io
 from collections.abc import Iterator
 from functools import cache
 
-import pytest
 from PIL import Image
 from tests.fakes import tagged_pictures as pictures
+from tests.rows import each_row
 
 from darkroom.images import metadata
 
@@ -32,22 +32,20 @@ def ended(data: bytes) -> bytes | None:
     return None if end is None else data[: len(data) - end.cut] + end.data
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("form", ["JPEG", "PNG"])
+@each_row("size", SIZES)
+@each_row("form", ["JPEG", "PNG"])
 def test_an_ordinary_end_stays(form: str, size: str) -> None:
     assert ended(noisy(form, size)) == noisy(form, size)
 
 
-@pytest.mark.parametrize("progressive", [True, False])
+@each_row("progressive", [True, False])
 def test_every_kind_of_jpeg_keeps_its_whole_scan(progressive: bool) -> None:
     plain = pictures.plain(size=(900, 700), progressive=progressive)
     assert ended(plain) == plain
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize(
-    "behind", [SECRET, pictures.tagged_jpeg(), bytes(1000) + SECRET], ids=["text", "JPEG", "zeros"]
-)
+@each_row("size", SIZES)
+@each_row("behind", [SECRET, pictures.tagged_jpeg(), bytes(1000) + SECRET], ids=["text", "JPEG", "zeros"])
 def test_what_follows_a_jpeg_is_cut_off(size: str, behind: bytes) -> None:
     assert ended(noisy("JPEG", size) + behind) == noisy("JPEG", size)
 
@@ -71,9 +69,9 @@ def late() -> Iterator[bytes]:
     )
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("chunks", list(late()), ids=["text", "exif", "three"])
-@pytest.mark.parametrize("behind", [b"", SECRET])
+@each_row("size", SIZES)
+@each_row("chunks", list(late()), ids=["text", "exif", "three"])
+@each_row("behind", [b"", SECRET])
 def test_chunks_after_the_pixels_of_a_png_are_cut_off(size: str, chunks: bytes, behind: bytes) -> None:
     plain = noisy("PNG", size)
     assert plain.endswith(TRAILER)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 import itertools
 
-import pytest
 from PIL import Image, ImageOps, IptcImagePlugin
 from tests.fakes import tagged_pictures as pictures
 from tests.fakes.tagged_pictures import AUTHOR, CREDIT, ORIENTATION, RIGHTS, SECRETS
+from tests.rows import each_row
 
 from darkroom.images import metadata
 from darkroom.model import IccRule, KeepMetadata
@@ -58,7 +58,7 @@ def iptc_of(data: bytes, form: str) -> dict[tuple[int, int], bytes]:
     return found or {}
 
 
-@pytest.mark.parametrize(("source", "form"), list(itertools.product(SOURCES, FORMS)))
+@each_row(("source", "form"), list(itertools.product(SOURCES, FORMS)))
 def test_all_blocks_of_the_source_are_kept(source: str, form: str) -> None:
     result = pictures.plain(form, (80, 120))
     published, notes = spliced(SOURCES[source], result)
@@ -84,7 +84,7 @@ def test_the_thumbnail_is_cut_off() -> None:
     assert len(published) < len(pictures.plain(size=(80, 120))) + len(pictures.exif()) + len(pictures.XMP) + 700
 
 
-@pytest.mark.parametrize(("source", "form"), list(itertools.product(SOURCES, FORMS)))
+@each_row(("source", "form"), list(itertools.product(SOURCES, FORMS)))
 def test_copyright_keeps_authors_rights_credits_and_dates_alone(source: str, form: str) -> None:
     result = pictures.plain(form, (80, 120))
     published, notes = spliced(SOURCES[source], result, COPYRIGHT)
@@ -101,15 +101,15 @@ def test_copyright_keeps_authors_rights_credits_and_dates_alone(source: str, for
     assert secrets_in(published) == []
 
 
-@pytest.mark.parametrize(("source", "form"), list(itertools.product(SOURCES, FORMS)))
+@each_row(("source", "form"), list(itertools.product(SOURCES, FORMS)))
 def test_none_keeps_nothing(source: str, form: str) -> None:
     result = pictures.plain(form, (80, 120))
     published, notes = spliced(SOURCES[source], result, NONE)
     assert (published, notes) == (result, ())
 
 
-@pytest.mark.parametrize("keep", [COPYRIGHT, NONE])
-@pytest.mark.parametrize("form", FORMS)
+@each_row("keep", [COPYRIGHT, NONE])
+@each_row("form", FORMS)
 def test_what_the_vendor_left_in_is_filtered_too(form: str, keep: KeepMetadata) -> None:
     comment = pictures.segment(0xFE, pictures.PERSON.encode()) + pictures.segment(0xE5, pictures.SERIAL.encode())
     left_in = pictures.tagged_jpeg(6, more=comment) if form == "JPEG" else pictures.tagged_png(6)
@@ -126,7 +126,7 @@ def secrets_in(data: bytes) -> list[str]:
     return texts + ["coordinate" for pattern in number if pattern in data]
 
 
-@pytest.mark.parametrize("form", FORMS)
+@each_row("form", FORMS)
 def test_a_block_of_the_vendor_stays(form: str) -> None:
     own = Image.Exif()
     own[0x013B] = "the vendor"
@@ -136,8 +136,8 @@ def test_a_block_of_the_vendor_stays(form: str) -> None:
     assert b"tree &amp; sea" in published
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("orientation", [1, 6])
+@each_row("form", FORMS)
+@each_row("orientation", [1, 6])
 def test_a_block_that_encoders_write_by_themselves_gives_way(form: str, orientation: int) -> None:
     own = Image.Exif()
     own[0x0131], own[0x011A], own[ORIENTATION] = "an encoder", 72.0, orientation
@@ -150,10 +150,10 @@ def test_a_block_that_encoders_write_by_themselves_gives_way(form: str, orientat
 SIDES = {"turned": (80, 120), "ignored": (120, 80)}
 
 
-@pytest.mark.parametrize("keep", [ALL, COPYRIGHT, NONE])
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("turns", [True, False])
-@pytest.mark.parametrize(("orientation", "vendor"), list(itertools.product((5, 6, 7, 8), SIDES)))
+@each_row("keep", [ALL, COPYRIGHT, NONE])
+@each_row("form", FORMS)
+@each_row("turns", [True, False])
+@each_row(("orientation", "vendor"), list(itertools.product((5, 6, 7, 8), SIDES)))
 def test_the_sides_show_whether_the_vendor_turned_the_pixels(
     orientation: int, vendor: str, turns: bool, form: str, keep: KeepMetadata
 ) -> None:
@@ -164,8 +164,8 @@ def test_the_sides_show_whether_the_vendor_turned_the_pixels(
     assert (ImageOps.exif_transpose(opened(published)).size, notes) == ((80, 120), ())
 
 
-@pytest.mark.parametrize("turns", [True, False])
-@pytest.mark.parametrize(("orientation", "side"), [(2, 60), (3, 60), (4, 60), (6, 40), (8, 40)])
+@each_row("turns", [True, False])
+@each_row(("orientation", "side"), [(2, 60), (3, 60), (4, 60), (6, 40), (8, 40)])
 def test_where_the_sides_show_nothing_the_catalog_decides_and_a_note_says_so(
     orientation: int, side: int, turns: bool
 ) -> None:
@@ -215,7 +215,7 @@ def test_a_signed_result_stays_as_it_is_unless_it_must_change() -> None:
     assert (b"jumbc2pa" in published, notes) == (False, ("c2pa=dropped",))
 
 
-@pytest.mark.parametrize("whole", [True, False])
+@each_row("whole", [True, False])
 def test_extended_xmp_is_kept_whole_or_dropped_whole(whole: bool) -> None:
     def part(offset: int, data: bytes) -> bytes:
         numbers = (6).to_bytes(4, "big") + offset.to_bytes(4, "big")

@@ -8,11 +8,11 @@ import struct
 import warnings
 import zlib
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from tests.fakes import tagged_pictures as pictures
+from tests.rows import each_row
 
 from darkroom.images import metadata
 from darkroom.model import IccRule, KeepMetadata
@@ -112,8 +112,8 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("name", HOSTILE)
-@pytest.mark.parametrize(("result", "keep"), list(itertools.product(RESULTS, KeepMetadata)))
+@each_row("name", HOSTILE)
+@each_row(("result", "keep"), list(itertools.product(RESULTS, KeepMetadata)))
 def test_hostile_blocks_are_left_out(name: str, result: bytes, keep: KeepMetadata) -> None:
     source = metadata.Source(metadata.Blocks(**HOSTILE[name]), 1, 60, 40)  # type: ignore[arg-type]
     new = publish(source, result, keep, IccRule.AUTO)
@@ -147,7 +147,7 @@ PLACES = {
 }
 
 
-@pytest.mark.parametrize("place", PLACES)
+@each_row("place", PLACES)
 def test_copyright_leaves_out_names_in_odd_places(place: str) -> None:
     source = metadata.Source(metadata.Blocks(xmp=PLACES[place]), 1, 60, 40)
     new = publish(source, RESULTS[0], KeepMetadata.COPYRIGHT, IccRule.AUTO)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.rows import each_row
 
 from darkroom import model
 from darkroom.model import TERMINAL, Handle, ImageFormat, Job, JobStatus, PollStatus, SourceObject
@@ -30,19 +31,19 @@ def test_job_ids_never_change() -> None:
     assert (VERSIONED.job_id, PLAIN.job_id) == ("be197c286fa2e2dc8aea30b929d1cbb1", "dde28172a2e7a687e9c3287f479f2c80")
 
 
-@pytest.mark.parametrize("change", [{"etag": "e2"}, {"size_bytes": 1}, {"sequencer": None}, {"content_type": "x/y"},
+@each_row("change", [{"etag": "e2"}, {"size_bytes": 1}, {"sequencer": None}, {"content_type": "x/y"},
                                     {"metadata": {"a": "b"}}, {"last_modified": NOW + timedelta(days=1)}])  # fmt: skip
 def test_a_version_is_the_same_upload_whatever_else_is_known_of_it(change: dict[str, object]) -> None:
     assert replace(VERSIONED, **change).job_id == VERSIONED.job_id  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("change", [{"etag": "e2"}, {"last_modified": NOW + timedelta(seconds=1)}, {"key": "b.jpg"},
+@each_row("change", [{"etag": "e2"}, {"last_modified": NOW + timedelta(seconds=1)}, {"key": "b.jpg"},
                                     {"bucket": "in2"}, {"version_id": "v1"}])  # fmt: skip
 def test_without_versions_content_and_time_tell_uploads_apart(change: dict[str, object]) -> None:
     assert replace(PLAIN, **change).job_id != PLAIN.job_id  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("change", [{"sequencer": None}, {"last_modified": NOW + timedelta(milliseconds=400)},
+@each_row("change", [{"sequencer": None}, {"last_modified": NOW + timedelta(milliseconds=400)},
                                     {"last_modified": NOW.astimezone(UTC)}])  # fmt: skip
 def test_without_versions_event_and_listing_agree(change: dict[str, object]) -> None:
     assert replace(PLAIN, **change).job_id == PLAIN.job_id  # type: ignore[arg-type]
@@ -93,7 +94,7 @@ def test_content_types_are_exact() -> None:
     ]
 
 
-@pytest.mark.parametrize("kind", [v for v in vars(model).values() if hasattr(v, "__dataclass_fields__")])
+@each_row("kind", [v for v in vars(model).values() if hasattr(v, "__dataclass_fields__")])
 def test_the_words_of_the_domain_cannot_be_changed(kind: type) -> None:
     blank = object.__new__(kind)
     with pytest.raises(FrozenInstanceError):
@@ -121,7 +122,7 @@ def test_a_job_shows_its_source_and_whether_it_ended() -> None:
     assert replace(job, status=JobStatus.SKIPPED).is_terminal
 
 
-@pytest.mark.parametrize("part", ["provider", "model", "dispatch", "reservation", "process"])
+@each_row("part", ["provider", "model", "dispatch", "reservation", "process"])
 def test_what_a_job_lacks_is_never_taken_for_something(part: str) -> None:
     with pytest.raises(ValueError, match=f"CLAIMED and has no {part}"):
         getattr(claimed(), f"require_{part}")()

@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 from tests.fakes.large_result import MIB, LargeResult, content, large_result
 from tests.fakes.small_s3 import SmallS3
+from tests.rows import each_row
 from tests.unit.multipart_support import (
     BODY,
     PART,
@@ -43,8 +44,8 @@ def parts_sent(bucket: SmallS3) -> list[int]:
 # --- the plan -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("workers", [1, 3, 4])
-@pytest.mark.parametrize(
+@each_row("workers", [1, 3, 4])
+@each_row(
     "size",
     [1, MIN_PART_BYTES - 1, MIN_PART_BYTES, MIN_PART_BYTES + 1, FOUR - 1, FOUR, FOUR + 1, 64 * MIB, 100_000_007,
      4 * MAX_PART_BYTES, 4 * MAX_PART_BYTES + 1, 1024 * MIB, 70_000 * MIB],
@@ -60,7 +61,7 @@ def test_the_parts_cover_the_result_and_are_such_as_s3_takes(size: int, workers:
     assert len(parts) <= 10_000
 
 
-@pytest.mark.parametrize("size", [FOUR, FOUR + 1, 40_000_000, 64 * MIB, 300 * MIB + 7, 1024 * MIB, 5_000 * MIB])
+@each_row("size", [FOUR, FOUR + 1, 40_000_000, 64 * MIB, 300 * MIB + 7, 1024 * MIB, 5_000 * MIB])
 def test_every_worker_has_as_many_parts_as_any_other(size: int) -> None:
     lengths = [length for _, _, length in split_into_parts(size, WORKERS)]
     assert len(lengths) % WORKERS == 0
@@ -158,7 +159,7 @@ def test_a_part_without_an_announced_length_is_taken_when_it_is_as_long_as_its_r
 # --- pieces ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("room", [1, 2, 3, 7, 100])
+@each_row("room", [1, 2, 3, 7, 100])
 def test_pieces_fill_any_buffer_in_their_order(room: int) -> None:
     reader, buffer, taken = ChunkReader(iter([b"ab", b"", b"cdefg", b"h"])), bytearray(room), b""
     while count := reader.readinto(memoryview(buffer)):

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+from tests.rows import each_row
 
 from darkroom import output_keys
 from darkroom.errors import InvalidSetting
@@ -45,17 +46,17 @@ def job(key: str = "a.jpg", bucket: str = "in") -> Job:
     )
 
 
-@pytest.mark.parametrize("key", ["a.jpg", "a", "ä/b c.JPG", ".hidden", "_failedish/a.jpg", "x/_failed/a.jpg", "a.json"])
+@each_row("key", ["a.jpg", "a", "ä/b c.JPG", ".hidden", "_failedish/a.jpg", "x/_failed/a.jpg", "a.json"])
 def test_these_keys_are_uploads(key: str) -> None:
     assert output_keys.is_upload(key)
 
 
-@pytest.mark.parametrize("key", ["", "folder/", "/", "_failed/a.jpg.json", "_darkroom/incoming/x"])
+@each_row("key", ["", "folder/", "/", "_failed/a.jpg.json", "_darkroom/incoming/x"])
 def test_these_keys_are_not_uploads(key: str) -> None:
     assert not output_keys.is_upload(key)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("key", "source", "target", "expected"),
     [
         ("a.JPG", JPEG, JPEG, "a.JPG"), ("a.png", JPEG, JPEG, "a.png"), ("a", PNG, PNG, "a"),
@@ -76,7 +77,7 @@ def test_a_new_suffix_that_s3_cannot_hold_is_refused() -> None:
         output_keys.output_key("k" * 1020, JPEG, TIFF)
 
 
-@pytest.mark.parametrize("key", ["a.jpg", "a", "ü" * 511 + ".j", "k" * 1024, "k." + "s" * 1022, "ü" * 500 + ".jpeg"])
+@each_row("key", ["a.jpg", "a", "ü" * 511 + ".j", "k" * 1024, "k." + "s" * 1022, "ü" * 500 + ".jpeg"])
 def test_superseded_and_report_keys_fit_into_s3_and_differ(key: str) -> None:
     names = {
         output_keys.superseded_key(key, "1" * 32),
@@ -96,7 +97,7 @@ def test_long_keys_that_differ_at_their_end_have_different_reports() -> None:
     assert output_keys.report_key("k" * 1020 + "a") != output_keys.report_key("k" * 1020 + "b")
 
 
-@pytest.mark.parametrize("key", ["a.jpg", "ü (1)+&=.jpg", "日本/語.png", "k" * 1024, "語" * 341])
+@each_row("key", ["a.jpg", "ü (1)+&=.jpg", "日本/語.png", "k" * 1024, "語" * 341])
 def test_the_receipt_is_ascii_within_two_kilobytes_whatever_the_key(key: str) -> None:
     user = {f"user-{n}": "v" * 90 for n in range(40)} | {"umlaut": "ü", "darkroom-credits": "0", "line": "a\nb"}
     receipt = output_keys.receipt(job(key, "b" * 63), Decimal("2.5"))
@@ -128,7 +129,7 @@ def test_a_vanished_version_still_names_its_job() -> None:
     assert output_keys.missing_source(Upload("in", "a.jpg", None, "e"), NOW) is None
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("key", "form", "expected"),
     [
         ("a.jpg", JPEG, "a.jpg"), ("a.JPE", JPEG, "a.JPE"), ("a.jpg", PNG, "a.png"), ("a.png", TIFF, "a.tiff"),
@@ -150,7 +151,7 @@ def test_a_paid_result_keeps_the_sources_key_where_s3_cannot_hold_the_right_one(
     assert output_keys.key_in_format("k" * 1020 + ".png", TIFF) == "k" * 1020 + ".png"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("key", "others"),
     [("a.jpg", {"a.jpeg", "a.png", "a.tiff"}), ("a.PNG", {"a.jpeg", "a.png", "a.tiff"}),
      ("v1.2", {"v1.2.jpeg", "v1.2.png", "v1.2.tiff"}),
@@ -163,7 +164,7 @@ def test_the_keys_at_which_a_sources_results_may_stand(key: str, others: set[str
     assert written <= set(output_keys.result_keys(key))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("credits", "text"),
     [("210000.0", "210000"), ("1E-7", "0.0000001"), ("2.50", "2.5"), ("0", "0"), ("0E+3", "0"), ("2.1E+5", "210000"), ("7", "7")],
 )  # fmt: skip
@@ -171,12 +172,12 @@ def test_the_receipt_has_credits_as_plain_decimals(credits: str, text: str) -> N
     assert output_keys.receipt(job(), Decimal(credits))["darkroom-credits"] == text
 
 
-@pytest.mark.parametrize("key", ["a.jpg", "...", "a/.../b", ".a/b", "a./b", "a..b", "a//b", ".hidden", "%2e%2e/a"])
+@each_row("key", ["a.jpg", "...", "a/.../b", ".a/b", "a./b", "a..b", "a//b", ".hidden", "%2e%2e/a"])
 def test_these_keys_can_be_fetched_by_a_link(key: str) -> None:
     output_keys.check_key_fits_a_link(key)
 
 
-@pytest.mark.parametrize("key", [".", "..", "./a", "../a", "a/./b", "a/../b", "a/.", "a/.."])
+@each_row("key", [".", "..", "./a", "../a", "a/./b", "a/../b", "a/.", "a/.."])
 def test_a_folder_named_by_dots_cannot_be_fetched_by_a_link(key: str) -> None:
     with pytest.raises(InvalidSetting, match="upload it under another key"):
         output_keys.check_key_fits_a_link(key)
@@ -188,7 +189,7 @@ def test_each_job_has_one_place_for_what_it_stages_which_is_no_upload() -> None:
     assert not [place for place in places if output_keys.is_upload(place)]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("output_key", "base"),
     [("a/b.jpg", "a/b.jpg"), ("a/b.jpeg", "a/b.jpg"), ("a/b.png", "a/b.jpg"), ("a/b.tiff", "a/b.jpg"),
      ("a/b-cgi.jpg", "a/b-cgi.jpg"), ("b.jpg", "b.jpg")],

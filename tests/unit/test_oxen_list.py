@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.fakes.mock_vendor import HANDLE, SENT, answer
+from tests.rows import each_row
 from tests.unit.wire_support import WRONG, adapter_of, link_of
 
 from darkroom.errors import ProviderUnavailable
@@ -84,7 +85,7 @@ def test_what_is_in_flight_is_asked_for_before_the_history() -> None:
     assert hub.asked == [*QUEUES, *history(1)]
 
 
-@pytest.mark.parametrize("where", ["queued", "processing", "history"])
+@each_row("where", ["queued", "processing", "history"])
 def test_a_generation_is_found_wherever_it_stands(where: str) -> None:
     expected = FoundProcess("g-1", str(HANDLE), ProcessState.RUNNING, None, datetime.fromtimestamp(SECOND, UTC))
     assert oxen(Hub(**{where: [row(1)]})).find(HANDLE, SendMode.LINK, SENT) == (expected,)
@@ -97,7 +98,7 @@ def test_every_page_of_the_history_is_read() -> None:
     assert hub.asked == [*QUEUES, *history(1, 2, 3)]
 
 
-@pytest.mark.parametrize("pages", [None, "2", "many", [], {}, True, -1, float("nan")])
+@each_row("pages", [None, "2", "many", [], {}, True, -1, float("nan")])
 def test_a_history_that_does_not_say_how_long_it_is_ends_with_an_empty_page(pages: object) -> None:
     """A short page does not prove the end, because the vendor may return fewer rows than were requested."""
     hub = Hub()
@@ -109,7 +110,7 @@ def test_a_history_that_does_not_say_how_long_it_is_ends_with_an_empty_page(page
     assert found_in(hub) == []
 
 
-@pytest.mark.parametrize("pages", [None, 5])
+@each_row("pages", [None, 5])
 def test_a_history_that_begins_anew_is_not_known_to_be_whole(pages: object) -> None:
     hub = Hub()
     hub.pages = [{"generations": [row(7, "x"), row(8, "x")], "total_pages": pages}] * 9
@@ -140,8 +141,8 @@ def test_the_queue_by_status_shows_what_there_is_and_proves_nothing_absent() -> 
     assert found_in(hub) is None
 
 
-@pytest.mark.parametrize("status", [400, 500, 502, 503])
-@pytest.mark.parametrize("word", ["queued", "processing", "history"])
+@each_row("status", [400, 500, 502, 503])
+@each_row("word", ["queued", "processing", "history"])
 def test_a_list_that_fails_makes_all_unknown(word: str, status: int) -> None:
     hub = Hub(**({} if word == "history" else {word: answer({}, status)}))  # type: ignore[arg-type]
     if word == "history":
@@ -155,15 +156,15 @@ def test_a_queue_that_is_not_there_means_a_wrong_base_url() -> None:
         found_in(Hub(queued=answer({}, 404)))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("rows", [value for value in WRONG if value != []])
-@pytest.mark.parametrize("place", ["queued", "history"])
+@each_row("rows", [value for value in WRONG if value != []])
+@each_row("place", ["queued", "history"])
 def test_a_list_of_an_unknown_shape_proves_nothing(rows: Any, place: str) -> None:
     hub = Hub(history=rows) if place == "history" else Hub(queued=answer({"generations": rows}))  # type: ignore[arg-type]
     with pytest.raises(ProviderUnavailable):
         found_in(hub)
 
 
-@pytest.mark.parametrize("name", [value for value in WRONG if value != "text"])
+@each_row("name", [value for value in WRONG if value != "text"])
 def test_our_generation_without_a_usable_id_is_not_taken_for_absent(name: object) -> None:
     with pytest.raises(ProviderUnavailable):
         found_in(Hub(history=[row(1, generation_id=name)]))
@@ -191,12 +192,12 @@ def test_a_generation_is_ours_by_whichever_attempt_and_each_is_told_once_oldest_
     assert (found or ())[1].state is ProcessState.COMPLETED
 
 
-@pytest.mark.parametrize(("seconds", "names"), [(-121, []), (-120, ["g-1"]), (0, ["g-1"]), (5_000, ["g-1"])])
+@each_row(("seconds", "names"), [(-121, []), (-120, ["g-1"]), (0, ["g-1"]), (5_000, ["g-1"])])
 def test_what_was_enqueued_long_before_the_submit_is_not_looked_at(seconds: int, names: list[str]) -> None:
     assert found_in(Hub(history=[row(1, enqueued_at=SECOND + seconds)])) == names
 
 
-@pytest.mark.parametrize("moment", [None, "soon", 1e30, float("nan"), [], {}])
+@each_row("moment", [None, "soon", 1e30, float("nan"), [], {}])
 def test_a_generation_without_a_time_is_looked_at_all_the_same(moment: object) -> None:
     assert found_in(Hub(history=[row(1, enqueued_at=moment)])) == ["g-1"]
 
@@ -205,7 +206,7 @@ def test_videos_are_not_ours() -> None:
     assert found_in(Hub(history=[lean(1, media_type="video")])) == []
 
 
-@pytest.mark.parametrize("where", ["queued", "history"])
+@each_row("where", ["queued", "history"])
 def test_a_generation_that_does_not_say_what_it_was_given_might_be_ours(where: str) -> None:
     assert found_in(Hub(**{where: [lean(1)]})) is None
 
@@ -236,7 +237,7 @@ def test_a_synchronous_call_has_no_row_and_nobody_is_asked() -> None:
     assert hub.asked == []
 
 
-@pytest.mark.parametrize("name", [None, 5, "", "a/b"])
+@each_row("name", [None, 5, "", "a/b"])
 def test_our_generation_without_a_usable_id_is_not_lost_among_others_without_one(name: object) -> None:
     with pytest.raises(ProviderUnavailable):
         found_in(Hub(history=[row(1, generation_id=name), row(2, "cat", generation_id=name)]))

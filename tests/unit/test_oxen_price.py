@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.fakes.mock_vendor import PROCESS, Vendor, answer
+from tests.rows import each_row
 from tests.unit.wire_support import WRONG, adapter_of, planned
 
 from darkroom.errors import InvalidSetting
@@ -30,7 +31,7 @@ def oxen(vendor: Callable[[httpx.Request], httpx.Response]) -> Oxen:
     return adapter_of(Oxen, vendor, base_url="https://hub.oxen.example.test/api")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("pricing", "units"),
     [({"cost_per_image": 0.05}, 500), ({"cost_per_image": 0}, 0), ({"cost_per_image": None}, None), ({}, None),
      ({"cost_per_image_grid": {"hd": {"1k": 0.1, "2k": 0.3}, "sd": {"1k": 0.2}}}, 3000), (None, None), ([], None),
@@ -66,7 +67,7 @@ def details(cost: Any) -> httpx.Response:
     return answer({"generation": generation, "status": "success", "status_message": "resource_found"})
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("cost", "units"),
     [("0.05", 500), ("0.050000", 500), ("0.02505", 251), ("0.000001", 1), ("0", 0), ("0.0", 0), (0.05, 500), ("1.5", 15_000),
      ("-0.05", None), ("NaN", None), ("", None), ("free", None), *[(wrong, None) for wrong in WRONG if wrong not in (7, 0.5)]],
@@ -82,7 +83,7 @@ def test_details_without_their_envelope_count_too() -> None:
     assert oxen(Hub(answer({"generation_id": PROCESS, "cost": "0.05"}))).progress(PROCESS).credits == Decimal(500)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "said",
     [*(answer({"error": {"type": "x"}}, status) for status in (401, 402, 403, 404, 429, 500, 503)), answer([]), answer({}),
      answer({"generation": None}), answer({"generation": [1]}), httpx.Response(200, text="<html>"),
@@ -93,7 +94,7 @@ def test_details_that_cannot_be_had_change_nothing(said: Any) -> None:
     assert (progress.state, progress.credits) == (ProcessState.COMPLETED, None)
 
 
-@pytest.mark.parametrize("status", ["queued", "processing", "failed", "cancelled"])
+@each_row("status", ["queued", "processing", "failed", "cancelled"])
 def test_nobody_asks_what_was_charged_for_what_is_not_completed(status: str) -> None:
     hub = Hub(details("0.05"), status)
     assert oxen(hub).progress(PROCESS).credits is None
@@ -109,14 +110,14 @@ def test_the_price_is_asked_for_once_an_hour(monkeypatch: pytest.MonkeyPatch) ->
         assert len(vendor.requests) == asked
 
 
-@pytest.mark.parametrize("field", ["request_schema", "json_request_schema"])
+@each_row("field", ["request_schema", "json_request_schema"])
 def test_a_value_that_the_models_schema_no_longer_lists_is_refused(field: str) -> None:
     model = {"pricing": MODEL["pricing"], field: {"properties": {"upscale_factor": {"enum": ["2x", "8x"]}}}}
     with pytest.raises(InvalidSetting, match=r"upscale_factor=4x.*2x, 8x"):
         oxen(Vendor(answer(model))).estimate(planned("oxen", scale="4"), 640, 480)
 
 
-@pytest.mark.parametrize("wrong", [value for value in WRONG if value != {"id": 1}])
+@each_row("wrong", [value for value in WRONG if value != {"id": 1}])
 def test_a_schema_of_an_unknown_shape_refuses_nothing(wrong: Any) -> None:
     shapes = [wrong, {"properties": wrong}, {"properties": {"output_format": wrong}}]
     for schema in [*shapes, *([] if isinstance(wrong, list) else [{"properties": {"output_format": {"enum": wrong}}}])]:

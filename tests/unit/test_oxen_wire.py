@@ -14,6 +14,7 @@ import httpx
 import pytest
 from tests.fakes.mock_vendor import HANDLE, PROCESS, SENT, Vendor, answer, refuse_to_keep
 from tests.fakes.result_server import CONTENT, Host, resolve
+from tests.rows import each_row
 from tests.unit.wire_support import (
     HELD_TIMEOUT,
     LINK,
@@ -91,7 +92,7 @@ def test_a_synchronous_call_sends_the_same_to_the_other_endpoint() -> None:
     assert vendor.bodies == queued.bodies
 
 
-@pytest.mark.parametrize("tags", [{}, HELD])
+@each_row("tags", [{}, HELD])
 def test_a_submit_carries_these_headers_and_no_other(tags: dict[str, str]) -> None:
     vendor = refusing()
     with pytest.raises(SubmitInDoubt):
@@ -116,9 +117,9 @@ CALLS: dict[str, tuple[Callable[[Oxen], object], str, str]] = {
     "submit": (submit, "POST", "/ai/queue"),
     "held": (lambda o: submit(o, **HELD), "POST", "/ai/images/edit"),
 }
-EACH_CALL = pytest.mark.parametrize("name", CALLS)
-EACH_READ = pytest.mark.parametrize("name", [name for name, (_, method, _) in CALLS.items() if method == "GET"])
-BY_ID = pytest.mark.parametrize("call", [Oxen.progress, Oxen.cancel, lambda o, name: o.result(name).__enter__()])
+EACH_CALL = each_row("name", CALLS)
+EACH_READ = each_row("name", [name for name, (_, method, _) in CALLS.items() if method == "GET"])
+BY_ID = each_row("call", [Oxen.progress, Oxen.cancel, lambda o, name: o.result(name).__enter__()])
 
 
 @EACH_CALL
@@ -147,7 +148,7 @@ def test_a_401_reads_the_key_again_and_repeats_once_if_it_changed(name: str) -> 
 
 
 @EACH_CALL
-@pytest.mark.parametrize(("status", "code"), [(402, ErrorCode.OUT_OF_CREDITS), (403, ErrorCode.AUTH_FAILED)])
+@each_row(("status", "code"), [(402, ErrorCode.OUT_OF_CREDITS), (403, ErrorCode.AUTH_FAILED)])
 def test_an_account_that_needs_its_owner_is_the_operators_fault(name: str, status: int, code: ErrorCode) -> None:
     said = {"error": {"type": "x", "title": "Insufficient credits"}, "status": "error", "status_message": "x"}
     with pytest.raises(OperatorFault, match="Insufficient credits") as caught:
@@ -156,7 +157,7 @@ def test_an_account_that_needs_its_owner_is_the_operators_fault(name: str, statu
 
 
 @BY_ID
-@pytest.mark.parametrize("process_id", ["", ".", "..", "a/b", "../ai/queue", "a.b", "?x", "#", "%2e", "a b", "\u00e9",
+@each_row("process_id", ["", ".", "..", "a/b", "../ai/queue", "a.b", "?x", "#", "%2e", "a b", "\u00e9",
                                         "a\n", "x" * 129])  # fmt: skip
 def test_an_invalid_generation_id_is_never_asked_for(call: Callable[..., Any], process_id: str) -> None:
     vendor = refusing()
@@ -181,7 +182,7 @@ def test_an_accepted_submit_gives_its_id_and_the_usual_time() -> None:
     assert timedelta(seconds=10) < submission.eta - datetime.now(UTC) <= timedelta(seconds=15)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "body",
     [{}, {"generations": None}, {"generations": {}}, {"generations": []}, {"generations": [], "error": "x"},
      {"generations": [None]}, {"generations": [[PROCESS]]}, {"generations": [PROCESS]}, {"generation_id": PROCESS},
@@ -192,8 +193,8 @@ def test_an_acceptance_without_a_usable_id_is_in_doubt(body: Any) -> None:
         submit(oxen(Vendor(answer(body))))
 
 
-@pytest.mark.parametrize("tags", [{}, HELD])
-@pytest.mark.parametrize(("name", "content"), NO_OBJECTS, ids=[name for name, _ in NO_OBJECTS])
+@each_row("tags", [{}, HELD])
+@each_row(("name", "content"), NO_OBJECTS, ids=[name for name, _ in NO_OBJECTS])
 def test_an_acceptance_that_is_no_object_is_in_doubt(name: str, content: bytes, tags: dict[str, str]) -> None:
     with pytest.raises(SubmitInDoubt) as caught:
         submit(oxen(Vendor(raw(content))), **tags)
@@ -207,7 +208,7 @@ def test_a_synchronous_result_is_kept_under_our_handle() -> None:
     assert (submission.process_id, submission.staged) == (str(HANDLE), True)
 
 
-@pytest.mark.parametrize("images", [*WRONG, *[[{"url": wrong}] for wrong in WRONG]])
+@each_row("images", [*WRONG, *[[{"url": wrong}] for wrong in WRONG]])
 def test_a_synchronous_answer_that_names_no_result_is_in_doubt(images: Any) -> None:
     kept, host = Kept(), Host()
     with pytest.raises(SubmitInDoubt):
@@ -215,8 +216,8 @@ def test_a_synchronous_answer_that_names_no_result_is_in_doubt(images: Any) -> N
     assert (kept.calls, host.requests) == (0, [])
 
 
-@pytest.mark.parametrize("tags", [{}, HELD])
-@pytest.mark.parametrize(
+@each_row("tags", [{}, HELD])
+@each_row(
     ("status", "error"),
     [(400, ProviderRejected), (404, ProviderRejected), (413, ProviderRejected), (422, ProviderRejected),
      (308, ProviderRejected), (302, SubmitInDoubt), (408, SubmitInDoubt), (429, Throttled), (500, SubmitInDoubt),
@@ -238,27 +239,27 @@ WORDS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("word", "state"), WORDS)
+@each_row(("word", "state"), WORDS)
 def test_each_status_word_has_its_meaning(word: object, state: ProcessState) -> None:
     progress = oxen(Vendor(answer({"status": word, "error_message": f"403 for url: {LINK}"}))).progress(PROCESS)
     assert (progress.state, progress.vendor_word) == (state, str(word)[:40])
     assert progress.reason == ("403 for url: <link>" if state is ProcessState.FAILED else "")
 
 
-@pytest.mark.parametrize("message", [None, "", [], 0])
+@each_row("message", [None, "", [], 0])
 def test_a_failure_without_a_reason_has_none(message: object) -> None:
     assert oxen(Vendor(answer({"status": "failed", "error_message": message}))).progress(PROCESS).reason == ""
 
 
 @EACH_READ
-@pytest.mark.parametrize(("kind", "content"), NO_OBJECTS, ids=[kind for kind, _ in NO_OBJECTS])
+@each_row(("kind", "content"), NO_OBJECTS, ids=[kind for kind, _ in NO_OBJECTS])
 def test_a_read_that_is_no_object_is_no_answer(name: str, kind: str, content: bytes) -> None:
     with pytest.raises(ProviderUnavailable) as caught:
         CALLS[name][0](oxen(Vendor(raw(content))))
     assert caught.value.__cause__ is None
 
 
-@pytest.mark.parametrize("url", [None, 7, [], {}, ["https://a.test"]])
+@each_row("url", [None, 7, [], {}, ["https://a.test"]])
 def test_a_result_without_a_link_is_not_ready(url: object) -> None:
     vendor = Vendor(answer({"status": "succeeded", "result_url": url}))
     with pytest.raises(ResultNotReady):
@@ -273,7 +274,7 @@ def test_a_result_is_the_rows_link_opened() -> None:
     assert {request.headers["host"] for request in host.requests} == {"cdn.example.test"}
 
 
-@pytest.mark.parametrize(("word", "cancelled"), [("cancelled", True), ("succeeded", False), ("processing", False)])
+@each_row(("word", "cancelled"), [("cancelled", True), ("succeeded", False), ("processing", False)])
 def test_a_cancellation_is_what_the_row_says_afterwards(word: str, cancelled: bool) -> None:
     done = answer({"status": "success", "generation_id": PROCESS})
     vendor = Vendor(answer({"status": "processing"}), done, answer({"status": word}))
@@ -283,7 +284,7 @@ def test_a_cancellation_is_what_the_row_says_afterwards(word: str, cancelled: bo
     assert vendor.bodies == [b"", b"", b""]
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("word", "error"),
     [
         ("invalid_params", ProviderRejected),
@@ -293,7 +294,7 @@ def test_a_cancellation_is_what_the_row_says_afterwards(word: str, cancelled: bo
         ("unknown_error", SubmitInDoubt),
     ],
 )
-@pytest.mark.parametrize("tags", [{}, {"synchronous": "true"}])
+@each_row("tags", [{}, {"synchronous": "true"}])
 def test_an_error_in_a_200_means_what_its_type_means(word: str, error: type[Exception], tags: dict[str, str]) -> None:
     body = {"error": {"type": word, "title": "No"}, "status": "error", "status_message": word}
     with pytest.raises(error):

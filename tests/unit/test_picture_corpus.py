@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
+from tests.rows import each_row
 from tests.unit.picture_corpus import LAYOUTS, Layout
 
 from darkroom.errors import UnsupportedFormat
@@ -34,7 +34,7 @@ def is_accepted(data: bytes) -> bool:
     return True
 
 
-@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
+@each_row("layout", LAYOUTS, ids=lambda layout: layout.name)
 def test_a_layout_gets_its_right_answer(layout: Layout) -> None:
     answers = [is_accepted(data) for data in layout.files()]
     wrong = sum(answer is not layout.is_right for answer in answers)

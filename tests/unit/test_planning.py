@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from tests.rows import each_row
 from tests.unit.planning_support import IN_BOUNDS, LOGO, MODELS, NARROW, OUT_OF_BOUNDS, TINY, TOPAZ, name_of, planned
 
 from darkroom.catalog import Model, Parameter
@@ -67,7 +68,7 @@ def test_every_model_can_be_planned_by_its_name(model: Model) -> None:
 # --- the model --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("asked", "nearest"),
     [("Standart V2", "Standard V2"), ("redefin", "Redefine"), ("standard-v3", "Standard V2"), ("CGl", "CGI")],
 )
@@ -89,7 +90,7 @@ def test_an_unknown_model_in_the_stack_is_named_as_the_stacks() -> None:
 # --- parameters -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("model", "parameter", "bound"), IN_BOUNDS, ids=name_of)
+@each_row(("model", "parameter", "bound"), IN_BOUNDS, ids=name_of)
 def test_every_parameter_takes_both_its_bounds(model: Model, parameter: Parameter, bound: Decimal) -> None:
     square = ImageFacts(ImageFormat.PNG, 8, 8)
     facts = NARROW.get(parameter.name, square) if bound == 32_000 else square
@@ -97,7 +98,7 @@ def test_every_parameter_takes_both_its_bounds(model: Model, parameter: Paramete
     assert result.parameters[parameter.wire] == str(bound)
 
 
-@pytest.mark.parametrize(("model", "parameter", "value"), OUT_OF_BOUNDS, ids=name_of)
+@each_row(("model", "parameter", "value"), OUT_OF_BOUNDS, ids=name_of)
 def test_no_parameter_takes_a_value_beyond_its_bounds(model: Model, parameter: Parameter, value: str) -> None:
     with pytest.raises(InvalidSetting) as caught:
         planned({"model": model.name, parameter.name: value}, facts=TINY)
@@ -106,8 +107,8 @@ def test_no_parameter_takes_a_value_beyond_its_bounds(model: Model, parameter: P
     assert f"from {parameter.minimum} to {parameter.maximum}" in message
 
 
-@pytest.mark.parametrize("value", ["NaN", "inf", "-inf", "1e999", "0x1", "1_0", "", "half"])
-@pytest.mark.parametrize("key", ["denoise", "output_width", "scale", "face_enhancement_strength"])
+@each_row("value", ["NaN", "inf", "-inf", "1e999", "0x1", "1_0", "", "half"])
+@each_row("key", ["denoise", "output_width", "scale", "face_enhancement_strength"])
 def test_what_is_no_plain_number_is_refused(key: str, value: str) -> None:
     with pytest.raises(InvalidSetting, match=key):
         planned({key: value})
@@ -123,7 +124,7 @@ def test_a_side_of_exactly_32000_pixels_is_taken() -> None:
     assert (result.output_width, result.output_height) == (32000, 1000)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("model", "key", "takers"),
     [
         (
@@ -160,14 +161,14 @@ def test_a_bad_value_from_the_stack_is_refused_when_the_model_takes_it() -> None
 # --- output format ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("image_format", RESULT_FORMATS)
+@each_row("image_format", RESULT_FORMATS)
 def test_the_output_format_is_the_inputs_unless_asked(image_format: ImageFormat) -> None:
     result = planned(facts=ImageFacts(image_format, 10, 10))
     assert (result.source_format, result.output_format) == (image_format, image_format)
     assert result.parameters["output_format"] == image_format.value
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("word", "meant"),
     [("jpg", "jpeg"), ("JPEG", "jpeg"), ("png", "png"), ("tif", "tiff"), ("Tiff", "tiff")],
 )
@@ -176,7 +177,7 @@ def test_the_formats_have_their_synonyms(word: str, meant: str) -> None:
     assert result.parameters["output_format"] == result.settings["output_format"] == result.output_format == meant
 
 
-@pytest.mark.parametrize("word", ["webp", "gif", "jp", "heic"])
+@each_row("word", ["webp", "gif", "jp", "heic"])
 def test_another_format_is_an_invalid_setting(word: str) -> None:
     with pytest.raises(InvalidSetting, match="output_format"):
         planned({"output_format": word})
@@ -193,6 +194,6 @@ def test_transparency_is_given_up_when_the_object_asks_for_jpeg() -> None:
     assert "transparency" in result.notes[0]
 
 
-@pytest.mark.parametrize("word", ["png", "tiff"])
+@each_row("word", ["png", "tiff"])
 def test_transparency_stays_in_formats_that_have_it(word: str) -> None:
     assert planned({}, f"output_format={word}", facts=LOGO).notes == ()

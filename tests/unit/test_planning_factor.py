@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 from tests.fakes import small_catalogs
+from tests.rows import each_row
 from tests.unit.planning_support import planned
 
 from darkroom.errors import ImageTooLarge, InvalidSetting
@@ -20,14 +21,14 @@ def by_factor(monkeypatch: pytest.MonkeyPatch) -> None:
     small_catalogs.use(monkeypatch, known)
 
 
-@pytest.mark.parametrize(("scale", "word"), [("2", "2x"), ("4", "4x"), ("6", "6x"), ("2.0", "2x")])
+@each_row(("scale", "word"), [("2", "2x"), ("4", "4x"), ("6", "6x"), ("2.0", "2x")])
 def test_a_scale_is_sent_as_the_vendors_word(scale: str, word: str) -> None:
     plan = planned({"scale": scale})
     assert plan.parameters == {"model": "One", "upscaleFactor": word}
     assert (plan.output_width, plan.output_height) == (1200 * int(word[0]), 800 * int(word[0]))
 
 
-@pytest.mark.parametrize("tags", [{"upscale_factor": "4x"}, {"Upscale-Factor": "4X"}])
+@each_row("tags", [{"upscale_factor": "4x"}, {"Upscale-Factor": "4X"}])
 def test_the_vendors_own_word_is_as_good(tags: dict[str, str]) -> None:
     plan = planned(tags)
     assert plan.parameters["upscaleFactor"] == "4x"
@@ -40,13 +41,13 @@ def test_nothing_is_sent_when_nobody_asks_and_the_vendors_default_is_measured() 
     assert (plan.output_width, plan.output_height) == (2400, 1600)
 
 
-@pytest.mark.parametrize("scale", ["3", "1", "1.5", "16"])
+@each_row("scale", ["3", "1", "1.5", "16"])
 def test_a_scale_that_is_not_offered_is_refused_with_those_that_are(scale: str) -> None:
     with pytest.raises(InvalidSetting, match=rf"scale='{scale}' in tags .* allowed: 2 or 4 or 6"):
         planned({"scale": scale})
 
 
-@pytest.mark.parametrize("word", ["3x", "4", "x4", "16x"])
+@each_row("word", ["3x", "4", "x4", "16x"])
 def test_a_factor_that_is_not_offered_is_refused_with_those_that_are(word: str) -> None:
     with pytest.raises(InvalidSetting, match=r"allowed: one of 2x, 4x, 6x"):
         planned({"upscale_factor": word})
@@ -62,7 +63,7 @@ def test_both_in_the_defaults_exclude_each_other() -> None:
         planned(defaults="scale=2,upscale_factor=4x")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("tags", "defaults", "word", "loser"),
     [
         ({"scale": "4"}, "upscale_factor=2x", "4x", "upscale_factor='2x'"),
@@ -111,7 +112,7 @@ def test_a_required_factor_is_sent_though_nobody_asks() -> None:
 
 
 @pytest.mark.usefixtures("required")
-@pytest.mark.parametrize(("tags", "defaults"), [({"scale": "4"}, ""), ({}, "scale=4"), ({"upscale_factor": "4x"}, "")])
+@each_row(("tags", "defaults"), [({"scale": "4"}, ""), ({}, "scale=4"), ({"upscale_factor": "4x"}, "")])
 def test_any_layer_wins_over_the_default_of_a_required_factor(tags: dict[str, str], defaults: str) -> None:
     plan = planned(tags, defaults)
     assert (plan.parameters["upscaleFactor"], plan.output_width) == ("4x", 4800)

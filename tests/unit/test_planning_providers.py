@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 from tests.fakes.calendar import TODAY
+from tests.rows import each_row
 from tests.unit.planning_support import NO_LIMITS
 from tests.unit.test_catalog import MINIMAL
 
@@ -44,7 +45,7 @@ def test_a_default_model_of_the_provider_stays() -> None:
     assert (result.model, result.notes) == ("Two", ())
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("tags", "defaults"),
     [({"provider": "other", "model": "Standard V2"}, ""), ({"provider": "other"}, "model=Standrad V2")],
     ids=["the object asks for it", "no provider knows it"],

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 from tests.fakes import small_catalogs
+from tests.rows import each_row
 from tests.unit.planning_support import NO_LIMITS, PHOTO, planned
 
 from darkroom.errors import ImageTooLarge, InvalidSetting, PriceAboveLimit, UnsupportedFormat
@@ -31,7 +32,7 @@ def neither(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("either")
-@pytest.mark.parametrize(
+@each_row(
     ("tags", "send_mode"),
     [
         ({}, SendMode.UPLOAD),
@@ -58,7 +59,7 @@ def test_the_objects_send_mode_wins_over_the_stacks() -> None:
 
 
 @pytest.mark.usefixtures("either")
-@pytest.mark.parametrize(("asked", "path"), [("true", "now"), ("false", "up")])
+@each_row(("asked", "path"), [("true", "now"), ("false", "up")])
 def test_a_synchronous_call_goes_to_its_own_path(asked: str, path: str) -> None:
     assert planned({"synchronous": asked}).endpoint == path
     assert planned({"synchronous": asked}).queue_endpoint == ("up" if path == "now" else None)
@@ -76,7 +77,7 @@ def test_the_keys_of_the_send_mode_are_kept_and_never_sent() -> None:
 
 
 @pytest.mark.usefixtures("either")
-@pytest.mark.parametrize(
+@each_row(
     ("key", "value", "allowed"),
     [("input_by", "url", "one of upload, link"), ("synchronous", "maybe", "true or false")],
 )
@@ -86,14 +87,14 @@ def test_another_value_is_refused_with_what_is_allowed(key: str, value: str, all
 
 
 @pytest.mark.usefixtures("neither")
-@pytest.mark.parametrize(("key", "value"), [("input_by", "link"), ("input_by", "upload"), ("synchronous", "true")])
+@each_row(("key", "value"), [("input_by", "link"), ("input_by", "upload"), ("synchronous", "true")])
 def test_a_model_that_has_no_choice_refuses_the_key_on_an_object(key: str, value: str) -> None:
     with pytest.raises(InvalidSetting, match=f"model One does not take {key}; models that do: none of topaz"):
         planned({key: value})
 
 
 @pytest.mark.usefixtures("neither")
-@pytest.mark.parametrize(("key", "value"), [("input_by", "link"), ("synchronous", "true")])
+@each_row(("key", "value"), [("input_by", "link"), ("synchronous", "true")])
 def test_a_model_that_has_no_choice_drops_the_stacks_key(key: str, value: str) -> None:
     plan = planned(defaults=f"{key}={value}")
     assert plan.send_mode is SendMode.UPLOAD

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 from tests.fakes.calendar import TODAY
+from tests.rows import each_row
 from tests.unit.planning_support import MODELS, NO_LIMITS, PHOTO, TINY, TOPAZ, name_of, planned
 
 from darkroom import catalog
@@ -20,7 +21,7 @@ from darkroom.setting_layers import METADATA, Layer, resolve, tag_layer
 # --- output size ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("size", "scale", "sent", "result"),
     [
         ((1200, 800), "2", {"output_width": "2400"}, (2400, 1600)),
@@ -41,7 +42,7 @@ def test_scale_sends_the_larger_displayed_side_only(
     assert outcome.settings["scale"] == scale
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("size", "sent"),
     [
         ((1200, 800), {"output_width": "1200"}), ((800, 1200), {"output_height": "1200"}),
@@ -57,19 +58,19 @@ def test_with_no_size_set_the_vendor_is_told_the_pictures_own(size: tuple[int, i
         assert outcome.settings == {"provider": "topaz", "model": "Standard V2", **tags}
 
 
-@pytest.mark.parametrize("model", TOPAZ.models.values(), ids=name_of)
+@each_row("model", TOPAZ.models.values(), ids=name_of)
 def test_every_model_that_takes_a_size_is_told_one_and_no_other_is(model: Model) -> None:
     sent = {"output_width", "output_height"} & set(planned({"model": model.name}, facts=PHOTO).parameters)
     assert sent == ({"output_width"} if model.takes_size else set())
 
 
-@pytest.mark.parametrize("scale", ["0.99", "16.01", "0", "-2", "2x"])
+@each_row("scale", ["0.99", "16.01", "0", "-2", "2x"])
 def test_scale_outside_1_to_16_is_refused(scale: str) -> None:
     with pytest.raises(InvalidSetting, match="from 1 to 16"):
         planned({"scale": scale})
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("tags", "size"),
     [
         ({"output_width": "600"}, (600, 400)),
@@ -94,7 +95,7 @@ def test_a_derived_side_is_at_least_one_pixel() -> None:
     assert (outcome.output_width, outcome.output_height) == (10, 1)
 
 
-@pytest.mark.parametrize("side", ["output_width", "output_height"])
+@each_row("side", ["output_width", "output_height"])
 def test_scale_and_a_side_on_the_same_object_are_refused(side: str) -> None:
     with pytest.raises(InvalidSetting, match="exclude each other"):
         planned({"scale": "2", side: "100"})
@@ -154,7 +155,7 @@ def test_no_model_takes_an_image_above_its_limit(model: Model) -> None:
     assert f"{int(model.max_input_mp)}.02 MP" in str(caught.value)
 
 
-@pytest.mark.parametrize("model", [model for model in TOPAZ.models.values() if model.takes_size], ids=name_of)
+@each_row("model", [model for model in TOPAZ.models.values() if model.takes_size], ids=name_of)
 def test_no_model_gives_an_image_above_its_output_limit(model: Model) -> None:
     facts = ImageFacts(ImageFormat.PNG, 8000 if model.max_scale else 4000, 4000)
     at_limit = int(model.max_output_mp * 1_000_000) // 32_000
@@ -166,7 +167,7 @@ def test_no_model_gives_an_image_above_its_output_limit(model: Model) -> None:
         planned({**tags, "output_height": str(at_limit + 1)}, facts=facts)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "tags",
     [
         {"scale": "4.1"},
@@ -183,7 +184,7 @@ def test_a_model_that_enlarges_at_most_four_times_is_asked_for_no_more(tags: dic
         planned({**named, **tags}, facts=facts)
 
 
-@pytest.mark.parametrize("name", ["Object", "Transparency Upscale"])
+@each_row("name", ["Object", "Transparency Upscale"])
 def test_a_model_that_gives_png_only_does_so_whatever_comes_in(name: str) -> None:
     result = planned({"model": name}, facts=ImageFacts(ImageFormat.JPEG, 100, 100))
     assert (result.output_format, result.parameters["output_format"]) == (ImageFormat.PNG, "png")
@@ -191,14 +192,14 @@ def test_a_model_that_gives_png_only_does_so_whatever_comes_in(name: str) -> Non
         planned({"model": name, "output_format": "jpeg"}, facts=ImageFacts(ImageFormat.PNG, 100, 100))
 
 
-@pytest.mark.parametrize("name", ["Denoise Strong", "denoise-strong", "Strong"])
+@each_row("name", ["Denoise Strong", "denoise-strong", "Strong"])
 def test_a_name_that_two_endpoints_share_is_sent_as_the_vendor_spells_it(name: str) -> None:
     result = planned({"model": name}, facts=TINY)
     assert result.parameters["model"] == "Strong"
     assert result.endpoint == ("sharpen/async" if name == "Strong" else "denoise/async")
 
 
-@pytest.mark.parametrize(("tags", "width"), [({"scale": "16"}, 2001), ({"output_height": "100"}, 641)])
+@each_row(("tags", "width"), [({"scale": "16"}, 2001), ({"output_height": "100"}, 641)])
 def test_a_derived_side_over_32000_pixels_is_too_large(tags: dict[str, str], width: int) -> None:
     with pytest.raises(ImageTooLarge, match="32000 a side"):
         planned(tags, facts=ImageFacts(ImageFormat.PNG, width, 2))
@@ -216,7 +217,7 @@ def test_a_file_over_the_request_limit_is_too_large() -> None:
         planned(size_bytes=TOPAZ.max_upload_bytes + 1)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("tags", "error"),
     [({"denoise": "9"}, InvalidSetting), ({"output_format": "gif"}, InvalidSetting), ({"model": "x"}, UnknownModel)],
 )
@@ -235,7 +236,7 @@ def per_job(credits: str, provider: str = "topaz") -> Limits:
 FIVE_CREDITS = ImageFacts(ImageFormat.JPEG, 10_000, 10_000)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("tags", "limits"),
     [
         ({"max_credits": "5"}, NO_LIMITS), ({}, per_job("5")), ({}, per_job("0")), ({}, per_job("1", "oxen")),
@@ -246,7 +247,7 @@ def test_a_job_that_costs_exactly_its_limit_is_planned(tags: dict[str, str], lim
     assert planned(tags, facts=FIVE_CREDITS, limits=limits).credits == 5
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("tags", "limits", "name", "bound"),
     [
         ({"max_credits": "4"}, NO_LIMITS, "max_credits", "4"),
@@ -267,15 +268,13 @@ def test_the_price_follows_the_output_not_the_input() -> None:
     assert planned({"scale": "8", "model": "Redefine"}).credits == 16
 
 
-@pytest.mark.parametrize(
-    ("prices", "price"), [({"topaz": "0.08"}, "0.08"), ({"oxen": "1"}, "0.12"), ({"topaz": "0"}, "0")]
-)
+@each_row(("prices", "price"), [({"topaz": "0.08"}, "0.08"), ({"oxen": "1"}, "0.12"), ({"topaz": "0"}, "0")])
 def test_the_stacks_credit_price_overrides_the_catalogs(prices: dict[str, str], price: str) -> None:
     limits = Limits({}, Decimal(0), {}, {name: Decimal(value) for name, value in prices.items()})
     assert planned(limits=limits).credit_price_usd == Decimal(price)
 
 
-@pytest.mark.parametrize("form", [ImageFormat.WEBP, ImageFormat.GIF])
+@each_row("form", [ImageFormat.WEBP, ImageFormat.GIF])
 def test_oxen_takes_webp_and_gif_and_gives_a_png(form: ImageFormat) -> None:
     settings = resolve([tag_layer({"provider": "oxen"})], default_provider="oxen", allowed_providers=["oxen"])
     made = plan(settings, ImageFacts(form, 300, 200, has_alpha=True), 1000, NO_LIMITS, TODAY, {})

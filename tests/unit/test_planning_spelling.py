@@ -4,7 +4,7 @@ the vendor wants them.
 
 from __future__ import annotations
 
-import pytest
+from tests.rows import each_row
 from tests.unit.planning_support import planned
 
 from darkroom.model import Spelling
@@ -13,7 +13,7 @@ TAGS = {"model": "Standard V2", "fix_compression": "0.3", "denoise": "0.1", "cro
 BOTH = {"topaz": Spelling.BOTH}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("spelling", "names"),
     [
         (Spelling.SNAKE, {"fix_compression"}),
@@ -56,6 +56,6 @@ def test_without_a_face_enhancement_nothing_is_filled_in() -> None:
     assert "face_enhancement_strength" not in planned({"face_enhancement": "false"}).parameters
 
 
-@pytest.mark.parametrize(("model", "word"), [("Redefine", "foreground"), ("Lens Blur V2", "Foreground")])
+@each_row(("model", "word"), [("Redefine", "foreground"), ("Lens Blur V2", "Foreground")])
 def test_a_subject_has_the_letters_of_the_models_page(model: str, word: str) -> None:
     assert planned({"model": model, "subject_detection": "FOREGROUND"}).parameters["subject_detection"] == word

@@ -12,6 +12,7 @@ from statistics import median
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.rows import each_row
 from tests.unit.polling_support import (
     DISTRIBUTIONS,
     START,
@@ -134,13 +135,13 @@ def test_no_wait_is_shorter_than_two_seconds_or_longer_than_ten_minutes(
     assert 2 <= wait(age, polls, eta_in) <= 600
 
 
-@pytest.mark.parametrize(("eta_in", "expected"), [(0.5, 2), (30, 30), (600, 600), (604, 302), (1800, 600), (7200, 600)])
+@each_row(("eta_in", "expected"), [(0.5, 2), (30, 30), (600, 600), (604, 302), (1800, 600), (7200, 600)])
 def test_the_first_look_is_at_the_eta_and_a_far_one_is_reached_in_equal_steps(eta_in: float, expected: float) -> None:
     assert wait(0, eta_in=eta_in) == expected
 
 
-@pytest.mark.parametrize("eta_in", [None, 0, -5, -10_000])
-@pytest.mark.parametrize(("age", "expected"), [(0, 5), (20, 5), (80, 12), (800, 120), (4000, 600), (90_000, 600)])
+@each_row("eta_in", [None, 0, -5, -10_000])
+@each_row(("age", "expected"), [(0, 5), (20, 5), (80, 12), (800, 120), (4000, 600), (90_000, 600)])
 def test_once_the_eta_has_passed_the_wait_follows_the_age(eta_in: float | None, age: float, expected: float) -> None:
     assert wait(age, eta_in=eta_in) == expected
 
@@ -149,10 +150,10 @@ def test_after_four_polls_a_moved_eta_no_longer_shortens_the_wait() -> None:
     assert (wait(100, 3, eta_in=3), wait(100, 4, eta_in=3), wait(100, 4, eta_in=40)) == (3, 15, 40)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("polls", "minutes"), [(99, 10), (100, 20), (119, 20), (120, 40), (140, 80), (160, 160), (180, 320), (999, 320)]
 )
-@pytest.mark.parametrize("eta_in", [None, 3])
+@each_row("eta_in", [None, 3])
 def test_from_the_hundredth_poll_the_wait_doubles_whatever_the_eta_says(
     polls: int, minutes: int, eta_in: float | None
 ) -> None:
@@ -172,7 +173,7 @@ ETAS: dict[str, Eta] = {
 }
 
 
-@pytest.mark.parametrize("eta", ETAS.values(), ids=list(ETAS))
-@pytest.mark.parametrize("days", [1, 4, 7])
+@each_row("eta", ETAS.values(), ids=list(ETAS))
+@each_row("days", [1, 4, 7])
 def test_two_hundred_polls_last_beyond_any_deadline(days: int, eta: Eta) -> None:
     assert follow(days * 86_400, eta).polls <= 200

@@ -7,9 +7,9 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.rows import each_row
 
 from darkroom import folder_files
 from darkroom.errors import InvalidSetting
@@ -69,12 +69,12 @@ def resolved(*wanted: str) -> Settings:
     return resolve(layers, default_provider="topaz", allowed_providers=["topaz"], presets=presets)
 
 
-@pytest.mark.parametrize(("stronger", "weaker"), list(itertools.combinations(ORDER, 2)))
+@each_row(("stronger", "weaker"), list(itertools.combinations(ORDER, 2)))
 def test_the_stronger_of_each_pair_of_layers_wins(stronger: str, weaker: str) -> None:
     assert resolved(stronger, weaker).values["label"].value == stronger
 
 
-@pytest.mark.parametrize("layer", ORDER)
+@each_row("layer", ORDER)
 def test_each_layer_counts_alone(layer: str) -> None:
     assert resolved(layer).values["label"].value == layer
 

@@ -7,6 +7,7 @@ from datetime import date
 
 import pytest
 from tests.fakes.application import NO_LIMITS
+from tests.rows import each_row
 from tests.unit.cli_support import run
 
 from darkroom import catalog, planning
@@ -34,8 +35,8 @@ def test_the_usual_presets_are_there() -> None:
     )
 
 
-@pytest.mark.parametrize(("provider", "name"), EVERY)
-@pytest.mark.parametrize(("width", "height"), [(4000, 3000), (6000, 4000), (3000, 4000)])
+@each_row(("provider", "name"), EVERY)
+@each_row(("width", "height"), [(4000, 3000), (6000, 4000), (3000, 4000)])
 def test_each_preset_can_be_planned_and_drops_nothing(provider: str, name: str, width: int, height: int) -> None:
     settings = resolved({"provider": provider, "preset": name})
     plan = planning.plan(
@@ -47,7 +48,7 @@ def test_each_preset_can_be_planned_and_drops_nothing(provider: str, name: str, 
     assert not any("dropped" in note for note in plan.notes)
 
 
-@pytest.mark.parametrize(("provider", "name"), EVERY)
+@each_row(("provider", "name"), EVERY)
 def test_no_presets_model_is_announced_to_retire(provider: str, name: str) -> None:
     book = catalog.load(provider)
     assert book.models[catalog.presets(provider)[name].settings["model"]].lifecycle.warns_on is None
@@ -74,7 +75,7 @@ def test_only_the_strongest_preset_counts() -> None:
     assert "scale" not in values
 
 
-@pytest.mark.parametrize("written", ["shop-floor", "Shop Floor", "SHOP_FLOOR"])
+@each_row("written", ["shop-floor", "Shop Floor", "SHOP_FLOOR"])
 def test_a_users_own_preset_is_found_however_it_is_written(written: str) -> None:
     assert resolved({"preset": written}).values["label"].value == "shop"
 
@@ -92,7 +93,7 @@ def test_a_setting_of_a_preset_that_the_chosen_model_does_not_take_is_dropped() 
     assert "minor_denoise='0.5' in preset denoise (tags)" in dropped
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("tags", "said"),
     [({"preset": "upscale-3x"}, "did you mean upscale-2x"), ({"preset": "zzz"}, "presets: denoise, "),
      ({"preset": "sharpen", "provider": "oxen"}, "aimlapi has it"), ({"preset": " "}, "the value is empty")],

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import pytest
 from tests.fakes.calendar import TODAY
+from tests.rows import each_row
 
 from darkroom import catalog, planning, setting_layers
 from darkroom.catalog import Catalog
@@ -61,7 +62,7 @@ def test_pricing_changes_nothing_but_the_price() -> None:
     assert (priced.price, priced.cost_usd) == (Decimal("2.5"), Decimal("0.30"))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("tags", "limits"),
     [
         ({}, NO_LIMITS), ({"max_credits": "5"}, NO_LIMITS), ({}, per_job("5")), ({}, per_job("0")),
@@ -72,8 +73,8 @@ def test_an_estimate_of_exactly_the_limit_is_paid(tags: dict[str, str], limits: 
     assert planning.with_price(planned(limits, **tags), Decimal(5), limits).price == 5
 
 
-@pytest.mark.parametrize("credits", ["5.001", "6", "1000000"])
-@pytest.mark.parametrize(
+@each_row("credits", ["5.001", "6", "1000000"])
+@each_row(
     ("tags", "limits", "name", "bound"),
     [
         ({"max_credits": "5"}, NO_LIMITS, "max_credits", "5"), ({}, per_job("5"), "MaxCreditsPerJob", "5"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.rows import each_row
 from typer.testing import CliRunner
 
 from darkroom import catalog
@@ -43,7 +44,7 @@ def test_with_a_real_key_topaz_serves_alone() -> None:
     assert who.parameters({}) == {"AllowedProviders": "topaz"}
 
 
-@pytest.mark.parametrize("parameters", [{"AllowedProviders": "topaz, Uwear"}, {"Provider": "uwear"}])
+@each_row("parameters", [{"AllowedProviders": "topaz, Uwear"}, {"Provider": "uwear"}])
 def test_beside_the_real_topaz_those_are_simulated_that_are_named(parameters: dict[str, str]) -> None:
     who = cast(REAL, parameters)
     assert (who.providers, who.simulated) == (("topaz", "uwear"), ("uwear",))
@@ -64,7 +65,7 @@ def test_the_real_key_is_in_no_text() -> None:
     assert REAL not in repr(cast(REAL, {}))
 
 
-@pytest.mark.parametrize("settings", [{"provider": "oxen"}, {"Provider": "Oxen"}])
+@each_row("settings", [{"provider": "oxen"}, {"Provider": "Oxen"}])
 def test_a_provider_that_is_not_served_is_refused_with_the_reason_and_the_cure(settings: dict[str, str]) -> None:
     with pytest.raises(NotServed, match=r"fetch pictures from this machine.*AllowedProviders=topaz,oxen"):
         cast(REAL, {}).check(settings)
@@ -75,7 +76,7 @@ def test_the_real_topaz_is_given_no_link() -> None:
         cast(REAL, {}).check({"Input-By": "LINK"})
 
 
-@pytest.mark.parametrize("settings", [{}, {"provider": "topaz"}, {"provider": "topas"}, {"input_by": "upload"}])
+@each_row("settings", [{}, {"provider": "topaz"}, {"provider": "topas"}, {"input_by": "upload"}])
 def test_what_is_served_or_unknown_is_left_to_the_application(settings: dict[str, str]) -> None:
     cast(REAL, {}).check(settings)
     cast(None, {}).check(settings | {"input_by": "link"})

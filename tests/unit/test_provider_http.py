@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.fakes.mock_vendor import HANDLE, NO_TLS, PROCESS, SENT, Vendor, adapter, answer
+from tests.rows import each_row
 
 from darkroom.errors import (
     DarkroomError,
@@ -47,7 +48,7 @@ def submit_error(response: httpx.Response) -> DarkroomError:
     return caught.value
 
 
-@pytest.mark.parametrize(
+@each_row(
     "body",
     [{"code": 400, "message": "too wide"}, {"detail": "too wide"}, {"detail": [{"msg": "too wide", "loc": ["x"]}]},
      {"error": "too wide"}, {"error": {"message": "too wide"}}, {"error": {"title": "too wide"}}],
@@ -56,14 +57,14 @@ def test_the_vendors_words_are_read_from_every_shape_of_error(body: Any) -> None
     assert str(submit_error(answer(body, 400))).endswith("HTTP 400: too wide")
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text", ["", "<html>", "null", "[]", '{"message": 7}', '{"detail": []}', '{"error": null}', "[" * 100_000, "\xff"]
 )
 def test_an_error_without_words_is_told_by_its_status(text: str) -> None:
     assert http_client.error_text(httpx.Response(502, content=text.encode("latin-1"))) == "HTTP 502"
 
 
-@pytest.mark.parametrize(
+@each_row(
     "said",
     [f"see {LINK}", f"see ({LINK}).", "see cdn.test/r?X-Amz-Signature=abc123", "www.test/r/abc123",
      "signature=abc123", "a://abc123", "/r/1.png?sig=abc123&b=2"],
@@ -80,14 +81,14 @@ def test_the_vendors_words_are_short_and_printable() -> None:
     assert len(shown) < 400
 
 
-@pytest.mark.parametrize("status", [400, 401, 500])
+@each_row("status", [400, 401, 500])
 def test_a_key_that_the_vendor_echoes_is_masked(status: int) -> None:
     with pytest.raises(DarkroomError) as caught:
         adapter(Vendor(answer({"message": f"key {KEY} is bad"}, status)), KEY).progress(PROCESS)
     assert KEY not in str(caught.value)
 
 
-@pytest.mark.parametrize(("status", "code"), [(401, "AuthFailed"), (403, "AuthFailed"), (402, "OutOfCredits"),
+@each_row(("status", "code"), [(401, "AuthFailed"), (403, "AuthFailed"), (402, "OutOfCredits"),
                                               (412, "OutOfCredits"), (425, "OutOfCredits")])  # fmt: skip
 def test_statuses_of_the_account_are_the_operators_on_every_call(status: int, code: str) -> None:
     for error in (read_error(answer(status=status)), submit_error(answer(status=status))):
@@ -95,7 +96,7 @@ def test_statuses_of_the_account_are_the_operators_on_every_call(status: int, co
         assert error.code is ErrorCode(code)
 
 
-@pytest.mark.parametrize(("value", "seconds"), [("7", 7.0), ("", None), ("soon", None), ("-1", None), ("1e9", None),
+@each_row(("value", "seconds"), [("7", 7.0), ("", None), ("soon", None), ("-1", None), ("1e9", None),
                                                 ("9" * 400, None), ("\u00b2", None), ("0", 0.0), ("1.5", 2.0),
                                                 ("0.2", 1.0), ("1.", None), (".5", None), ("inf", None),
                                                 ("nan", None), ("1" * 7, None)])  # fmt: skip
@@ -134,7 +135,7 @@ def test_retry_after_may_be_a_date(monkeypatch: pytest.MonkeyPatch, value: str, 
     assert error.retry_after_seconds == seconds
 
 
-@pytest.mark.parametrize("status", [301, 302, 307, 400, 408, 409, 413, 415, 422, 500, 502, 503, 504])
+@each_row("status", [301, 302, 307, 400, 408, 409, 413, 415, 422, 500, 502, 503, 504])
 def test_any_other_answer_to_a_read_is_no_answer(status: int) -> None:
     assert type(read_error(answer(status=status))) is ProviderUnavailable
 
@@ -143,22 +144,22 @@ def test_404_means_that_the_process_is_unknown() -> None:
     assert type(read_error(answer(status=404))) is ProcessUnknown
 
 
-@pytest.mark.parametrize("status", [301, 307, 308, 400, 404, 409, 413, 415, 422])
+@each_row("status", [301, 307, 308, 400, 404, 409, 413, 415, 422])
 def test_a_refused_submit_was_never_accepted(status: int) -> None:
     assert type(submit_error(answer(status=status))) is ProviderRejected
 
 
-@pytest.mark.parametrize("status", [302, 303, 408, 500, 502, 503, 504, 599])
+@each_row("status", [302, 303, 408, 500, 502, 503, 504, 599])
 def test_an_answer_that_may_follow_an_accepted_submit_leaves_it_in_doubt(status: int) -> None:
     assert type(submit_error(answer(status=status))) is SubmitInDoubt
 
 
-@pytest.mark.parametrize("error", [httpx.ConnectError("x"), httpx.ConnectTimeout("x"), httpx.PoolTimeout("x")])
+@each_row("error", [httpx.ConnectError("x"), httpx.ConnectTimeout("x"), httpx.PoolTimeout("x")])
 def test_a_connection_never_made_proves_that_nothing_was_sent(error: Exception) -> None:
     assert type(http_client.submit_error(error)) is NothingSent
 
 
-@pytest.mark.parametrize(
+@each_row(
     "error",
     [httpx.ReadTimeout("x"), httpx.WriteTimeout("x"), httpx.ReadError("x"), httpx.WriteError("x"), OSError("x"),
      httpx.RemoteProtocolError("x"), httpx.LocalProtocolError("x"), RuntimeError("x"), KeyError("x")],
@@ -167,7 +168,7 @@ def test_any_other_failure_of_a_submit_leaves_it_in_doubt(error: Exception) -> N
     assert type(http_client.submit_error(error)) is SubmitInDoubt
 
 
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@each_row("status", [301, 302, 303, 307, 308])
 def test_a_redirect_of_a_call_is_an_error_and_the_key_goes_nowhere(status: int) -> None:
     vendor = Vendor(answer(status=status, Location="https://elsewhere.example.test/status"))
     with pytest.raises(ProviderUnavailable):
@@ -226,7 +227,7 @@ def test_a_compressed_answer_is_understood_though_none_is_asked_for() -> None:
     assert vendor.requests[0].headers["accept-encoding"] == "identity"
 
 
-@pytest.mark.parametrize("error", [httpx.ReadTimeout("x"), httpx.DecodingError("x"), httpx.InvalidURL("x"), OSError()])
+@each_row("error", [httpx.ReadTimeout("x"), httpx.DecodingError("x"), httpx.InvalidURL("x"), OSError()])
 def test_no_vendor_exception_leaves_a_read(error: Exception) -> None:
     with pytest.raises(ProviderUnavailable) as caught:
         adapter(Vendor(error)).progress(PROCESS)

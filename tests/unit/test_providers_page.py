@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-import pytest
 from tests.contract.providers_under_test import PROVIDERS_UNDER_TEST
+from tests.rows import each_row
 from tests.unit.template_support import ROOT
 
 from darkroom import catalog
@@ -89,8 +89,8 @@ def test_the_page_has_every_provider_and_every_fact_once() -> None:
     assert len(ROWS) == len(TABLE) + 2
 
 
-@pytest.mark.parametrize("provider", PROVIDERS)
-@pytest.mark.parametrize("fact", FACTS)
+@each_row("provider", PROVIDERS)
+@each_row("fact", FACTS)
 def test_a_cell_is_what_the_code_does(fact: str, provider: str) -> None:
     said = NOTE.sub("", TABLE[fact][provider]).removesuffix(", by us")
     assert said == FACTS[fact](catalog.load(provider), PROVIDERS_UNDER_TEST[provider].capabilities)

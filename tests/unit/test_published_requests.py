@@ -18,6 +18,7 @@ import httpx
 import pytest
 from tests.fakes.mock_vendor import HANDLE, NO_TLS, Keys, Vendor, answer
 from tests.fakes.result_server import Host, resolve
+from tests.rows import each_row
 from tests.unit.published_requests import AIMLAPI_PAGE, EXAMPLES, IMAGE, INPUT_FIELDS, LEFT_OUT, TRANSPORT, Published
 from tests.unit.template_support import TEMPLATE
 from tests.unit.wire_support import LINKED, Kept, planned, split
@@ -50,7 +51,7 @@ PICTURES = {
     "oxen": ImageFacts(ImageFormat.PNG, 1200, 800),
     "uwear": ImageFacts(ImageFormat.PNG, 1200, 800),
 }
-EACH = pytest.mark.parametrize("published", EXAMPLES, ids=lambda published: published.cited)
+EACH = each_row("published", EXAMPLES, ids=lambda published: published.cited)
 
 
 def base_url(provider: str) -> str:

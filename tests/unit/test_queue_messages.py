@@ -16,6 +16,7 @@ from urllib.parse import quote_plus
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.rows import each_row
 
 from darkroom import queue_messages, timestamps
 from darkroom.model import TERMINAL, Job, JobDue, JobStatus, ProviderProcess, Reservation, Upload
@@ -90,7 +91,7 @@ def test_a_message_says_that_it_is_ours_and_what_it_names() -> None:
     assert (upload["source"], upload["detail-type"]) == ("darkroom", "Object Created")
 
 
-@pytest.mark.parametrize("more", [{}, {"detail": {}}, {"detail": None}, {"detail": []}, {"detail": "x"}, {"detail": 5},
+@each_row("more", [{}, {"detail": {}}, {"detail": None}, {"detail": []}, {"detail": "x"}, {"detail": 5},
     *({"detail": {"job_id": job_id}} for job_id in (None, 5, "", [], {}, "x", "0" * 31, "0" * 33))])  # fmt: skip
 def test_a_due_job_without_an_id_is_malformed(more: dict[str, Any]) -> None:
     with pytest.raises(queue_messages.MalformedMessage):
@@ -108,7 +109,7 @@ def test_an_etag_in_quotes_is_read_without() -> None:
     assert (upload.etag, upload.version_id) == ("abc", None)
 
 
-@pytest.mark.parametrize("name", ["ObjectRemoved:Delete", "ObjectTagging:Put", "s3:ObjectRestore:Completed"])
+@each_row("name", ["ObjectRemoved:Delete", "ObjectTagging:Put", "s3:ObjectRestore:Completed"])
 def test_other_records_are_no_uploads(name: str) -> None:
     assert queue_messages.parse_message(json.dumps({"Records": [record("a", name)]})) == ()
 
@@ -117,7 +118,7 @@ def test_the_longer_event_names_of_older_notifications_count() -> None:
     assert len(queue_messages.parse_message(json.dumps({"Records": [record("a", "s3:ObjectCreated:Copy")]}))) == 1
 
 
-@pytest.mark.parametrize(
+@each_row(
     "body",
     ["", "x", "[]", "{}", "1", "null", '"Records"', '{"Records": [{}]}', '{"Records": 1}', '{"Records": [1]}',
      '{"detail-type": "Object Created"}', '{"detail-type": "Object Created", "detail": {"object": {"key": 5}}}',
@@ -142,7 +143,7 @@ def test_a_detail_is_public_json_without_blanks() -> None:
     assert {"lease_until", "key_fingerprint", "orphans", "source_order", "eta", "label"}.isdisjoint(detail)
 
 
-@pytest.mark.parametrize("micros", [0, 123_000, 999_999])
+@each_row("micros", [0, 123_000, 999_999])
 def test_times_are_written_as_the_ledger_writes_them(micros: int) -> None:
     moment = NOW.replace(microsecond=micros)
     there = moment.astimezone(timezone(timedelta(hours=9)))
@@ -156,7 +157,7 @@ def test_every_public_name_is_an_attribute_of_a_job() -> None:
     assert set(queue_messages.PUBLIC) <= JOB.attributes.keys()
 
 
-@pytest.mark.parametrize("status", JobStatus)
+@each_row("status", JobStatus)
 def test_every_end_but_a_skip_and_every_doubt_has_an_event(status: JobStatus) -> None:
     announced = replace(JOB, status=status).status in queue_messages.DETAIL_TYPES
     assert announced == (status is JobStatus.IN_DOUBT or (status in TERMINAL and status is not JobStatus.SKIPPED))

@@ -7,6 +7,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
+from tests.rows import each_row
 from tests.unit.planning_support import TOPAZ, planned
 from tests.unit.test_catalog import MINIMAL
 
@@ -20,7 +21,7 @@ DAY = timedelta(days=1)
 LARGE = ImageFacts(ImageFormat.PNG, 5_500, 4_000)  # 22 MP cost one credit with Denoise Normal and two with Denoise Max
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("today", "words"),
     [(FIRST - DAY, "retires on 2026-12-09"), (FIRST, "may have retired on 2026-12-09"), (LAST - DAY, "2027-01-01")],
 )
@@ -35,7 +36,7 @@ def test_a_model_whose_end_nobody_announced_has_no_note() -> None:
     assert planned({"model": "Redefine"}, today=LAST).notes == ()
 
 
-@pytest.mark.parametrize("today", [LAST, LAST + 365 * DAY])
+@each_row("today", [LAST, LAST + 365 * DAY])
 def test_from_the_later_of_two_days_on_a_model_is_refused_and_its_successor_named(today: date) -> None:
     with pytest.raises(UnknownModel, match=r"retired Denoise Normal on 2027-01-01 .*Set model=Denoise Max") as caught:
         planned({"model": "denoise-normal"}, today=today)
@@ -48,7 +49,7 @@ def test_a_retired_model_of_the_stack_is_refused_too() -> None:
         planned({}, "model=Wonder", today=LAST)
 
 
-@pytest.mark.parametrize("word", ["replace", "REPLACE"])
+@each_row("word", ["replace", "REPLACE"])
 def test_replace_takes_the_successor_and_notes_it(word: str) -> None:
     result = planned({"model": "Denoise Normal", "retired": word}, today=LAST)
     assert (result.model, result.endpoint) == ("Denoise Max", "denoise-gen/async")
@@ -82,7 +83,7 @@ def test_a_setting_that_neither_model_takes_is_refused_as_ever() -> None:
         planned({"model": "Wonder", "retired": "replace", "creativity": "3"}, today=LAST)
 
 
-@pytest.mark.parametrize("value", ["", "yes", "replaced"])
+@each_row("value", ["", "yes", "replaced"])
 def test_retired_is_refuse_or_replace(value: str) -> None:
     with pytest.raises(InvalidSetting, match="retired"):
         planned({"retired": value})
@@ -113,7 +114,7 @@ def test_the_models_that_are_gone_within_a_time_are_listed() -> None:
     assert ("topaz", "Wonder") in retirement.retiring([TOPAZ], LAST, 0 * DAY)
 
 
-@pytest.mark.parametrize("provider", catalog.providers())
+@each_row("provider", catalog.providers())
 def test_every_announced_end_has_a_source_and_a_successor(provider: str) -> None:
     for model in catalog.load(provider).models.values():
         life = model.lifecycle

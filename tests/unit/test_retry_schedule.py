@@ -7,9 +7,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.rows import each_row
 
 from darkroom.retry_schedule import MESSAGE_LIFE, next_look_at, next_read_at
 
@@ -39,7 +39,7 @@ def test_tries_that_come_late_are_no_more(delays: list[float]) -> None:
     assert tries <= 8
 
 
-@pytest.mark.parametrize("hours", [24, 96])
+@each_row("hours", [24, 96])
 def test_the_sweep_looks_at_a_failing_job_when_its_message_is_gone_then_after_twice_the_time_and_at_the_deadline(
     hours: int,
 ) -> None:

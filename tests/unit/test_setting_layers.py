@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 import pytest
+from tests.rows import each_row
 
 from darkroom.errors import InvalidSetting
 from darkroom.model import ResolvedSetting
@@ -40,7 +41,7 @@ def test_without_any_setting_only_the_provider_is_resolved() -> None:
     assert settings.layers == ("tags", "stack")
 
 
-@pytest.mark.parametrize("key", ["output_width", "Output-Width", "OUTPUT_WIDTH", "output-width"])
+@each_row("key", ["output_width", "Output-Width", "OUTPUT_WIDTH", "output-width"])
 def test_keys_are_case_insensitive_and_dashes_are_underscores(key: str) -> None:
     assert canonical(key) == "output_width"
     assert resolved({key: "100"}).values["output_width"] == ResolvedSetting("100", "tags")
@@ -63,7 +64,7 @@ def test_a_third_layer_needs_no_other_code() -> None:
     }
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("key", "nearest"),
     [
         ("sclae", "scale"), ("modle", "model"), ("denoize", "denoise"), ("out_put_width", "output_width"),
@@ -77,14 +78,12 @@ def test_a_typo_on_the_object_is_refused_with_the_nearest_name(key: str, nearest
     assert "tags" in message
 
 
-@pytest.mark.parametrize("key", ["Project", "Stage", "State", "Style", "Name", "cost-center", "camera", ""])
+@each_row("key", ["Project", "Stage", "State", "Style", "Name", "cost-center", "camera", ""])
 def test_other_peoples_tags_are_left_alone(key: str) -> None:
     assert resolved({key: "", "scale": "2"}).values.keys() == {"scale", "provider"}
 
 
-@pytest.mark.parametrize(
-    ("one", "other"), [("scale", "Scale"), ("max-credits", "max_credits"), ("Model", "MODEL"), ("skip", "SKIP")]
-)
+@each_row(("one", "other"), [("scale", "Scale"), ("max-credits", "max_credits"), ("Model", "MODEL"), ("skip", "SKIP")])
 def test_the_same_key_twice_in_one_layer_is_refused(one: str, other: str) -> None:
     message = refusal({one: "1", other: "0"})
     assert one in message
@@ -95,7 +94,7 @@ def test_strangers_that_differ_only_by_case_are_left_alone() -> None:
     assert resolved({"project": "a", "Project": "b"}).values.keys() == {"provider"}
 
 
-@pytest.mark.parametrize("key", sorted(known_keys() - {"skip"}))
+@each_row("key", sorted(known_keys() - {"skip"}))
 def test_an_empty_value_is_refused_for_every_known_key(key: str) -> None:
     assert "empty" in refusal({key: "  "})
 
@@ -107,7 +106,7 @@ def test_an_unknown_preset_is_refused_with_the_nearest_name() -> None:
     assert "stack" in refusal({}, "preset=portrait")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("key", "nearest"),
     [("upscale_facter", "upscale_factor"), ("enhance_modle", "enhance_model"), ("Upscale-Fctor", "upscale_factor")],
 )
@@ -115,7 +114,7 @@ def test_a_typo_of_another_providers_long_key_is_refused_too(key: str, nearest: 
     assert nearest in refusal({key: "1"})
 
 
-@pytest.mark.parametrize("key", ["node", "code", "made"])
+@each_row("key", ["node", "code", "made"])
 def test_short_keys_near_another_providers_are_left_alone(key: str) -> None:
     assert resolved({key: "1"}).values.keys() == {"provider"}
 
@@ -145,7 +144,7 @@ def test_metadata_without_a_prefix_is_read_beside_tags_with_one() -> None:
 CAMERA = {"model": "X-T5", "exposure": "1/60", "seed": "x", "mode": "manual", "provider": "acme", "scale": "big"}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("prefix", "name"),
     [("darkroom:", "darkroom-scale"), ("darkroom:", "Darkroom-Scale"), ("a/b@c:", "a-b-c-scale"), ("my_", "my-scale"),
      ("x.y+", "x.y+scale")],
@@ -175,7 +174,7 @@ def test_metadata_may_hold_what_tags_cannot() -> None:
     assert with_metadata({"prompt": "sharp, 'clear'"}).values["prompt"].value == "sharp, 'clear'"
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("written", "meant"),
     [("=?UTF-8?B?Z3LDtsOfZXI=?=", "größer"), ("=?utf-8?q?gr=C3=B6=C3=9Fer,?= sharp", "größer, sharp"),
      ("=?UTF-8?B?Z3LDtg==?= =?UTF-8?B?w59lcg==?=", "größer"), ("=?ISO-8859-1?Q?gr=F6=DFer?=", "größer"),
@@ -186,7 +185,7 @@ def test_encoded_words_are_read_and_what_is_none_stays(written: str, meant: str)
     assert metadata_layer({"prompt": written}).values == {"prompt": meant}
 
 
-@pytest.mark.parametrize("key", ["sclae", "out-put-width", "modle", "lable"])
+@each_row("key", ["sclae", "out-put-width", "modle", "lable"])
 def test_a_typo_in_metadata_is_refused(key: str) -> None:
     with pytest.raises(InvalidSetting, match=f"{key}.*in metadata"):
         with_metadata({key: "1"})
@@ -200,7 +199,7 @@ FILE_TOOLS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("key", FILE_TOOLS)
+@each_row("key", FILE_TOOLS)
 def test_metadata_of_other_tools_is_left_alone(key: str) -> None:
     assert with_metadata({key: "33188"}).values.keys() == {"provider"}
 
@@ -210,7 +209,7 @@ def test_a_files_mode_is_no_setting_and_a_models_mode_is_one() -> None:
     assert with_metadata({"mode": "Super Focus"}).values["mode"] == ResolvedSetting("Super Focus", "metadata")
 
 
-@pytest.mark.parametrize("key", ["darkroom-model", "darkroom-credits", "darkroom-process-id", "Darkroom_job"])
+@each_row("key", ["darkroom-model", "darkroom-credits", "darkroom-process-id", "Darkroom_job"])
 def test_receipts_are_neither_settings_nor_typos(key: str) -> None:
     assert metadata_layer({key: "x"}).values == {}
 
@@ -226,12 +225,12 @@ def test_under_a_prefix_only_prefixed_tags_are_read() -> None:
     }
 
 
-@pytest.mark.parametrize("key", ["app:Project", "app:Name", "app:", "app:x", "APP:Camera", "app:cost-center"])
+@each_row("key", ["app:Project", "app:Name", "app:", "app:x", "APP:Camera", "app:cost-center"])
 def test_other_peoples_keys_under_a_prefix_are_left_alone(key: str) -> None:
     assert resolved({key: "1", "app:scale": "2"}, prefix="app:").values.keys() == {"scale", "provider"}
 
 
-@pytest.mark.parametrize("key", ["app:sclae", "APP:Modle", "app:out_put_width"])
+@each_row("key", ["app:sclae", "APP:Modle", "app:out_put_width"])
 def test_a_typo_under_a_prefix_is_refused(key: str) -> None:
     assert key in refusal({key: "1"}, prefix="app:")
 
@@ -255,7 +254,7 @@ def test_the_prefix_does_not_concern_the_stacks_defaults() -> None:
 # --- the stack's defaults ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", ["", "  "])
+@each_row("text", ["", "  "])
 def test_empty_defaults_set_nothing(text: str) -> None:
     assert parse_defaults(text).values == {}
 
@@ -264,7 +263,7 @@ def test_defaults_are_trimmed_and_may_hold_spaces_and_equals_signs() -> None:
     assert parse_defaults(" model = Text Refine , prompt=a=b ").values == {"model": "Text Refine", "prompt": "a=b"}
 
 
-@pytest.mark.parametrize("text", ["scale", "scale=", "=2", "scale=2,", ",", "scale=2,,model=CGI", "scale=2,model"])
+@each_row("text", ["scale", "scale=", "=2", "scale=2,", ",", "scale=2,,model=CGI", "scale=2,model"])
 def test_malformed_defaults_are_refused_with_the_right_shape(text: str) -> None:
     with pytest.raises(InvalidSetting, match="key=value"):
         parse_defaults(text)
@@ -275,7 +274,7 @@ def test_a_key_twice_in_the_defaults_is_refused() -> None:
         parse_defaults("max-credits=2,Max_Credits=3")
 
 
-@pytest.mark.parametrize("text", ["sclae=2", "project=x"])
+@each_row("text", ["sclae=2", "project=x"])
 def test_an_unknown_key_in_the_defaults_is_refused(text: str) -> None:
     assert "stack" in refusal({}, text)
 
@@ -283,7 +282,7 @@ def test_an_unknown_key_in_the_defaults_is_refused(text: str) -> None:
 # --- skip -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("word", ["true", "True", "yes", "1", "on", "ON"])
+@each_row("word", ["true", "True", "yes", "1", "on", "ON"])
 def test_skip_wins_over_everything_else_that_is_wrong(word: str) -> None:
     wrong = {"sclae": "2", "provider": "nobody", "max_credits": "x", "scale": "", "Model": "a", "model": "b"}
     settings = resolved({**wrong, "Skip": word})
@@ -291,13 +290,13 @@ def test_skip_wins_over_everything_else_that_is_wrong(word: str) -> None:
     assert settings.values == {}
 
 
-@pytest.mark.parametrize("word", ["false", "no", "0", "off"])
+@each_row("word", ["false", "no", "0", "off"])
 def test_the_object_may_undo_the_stacks_skip(word: str) -> None:
     assert not resolved({"skip": word}, "skip=true").skip
     assert resolved({}, "skip=true").skip
 
 
-@pytest.mark.parametrize("word", ["maybe", "", "2", "truee"])
+@each_row("word", ["maybe", "", "2", "truee"])
 def test_a_skip_that_is_no_boolean_is_refused(word: str) -> None:
     assert "skip" in refusal({"skip": word})
 
@@ -305,7 +304,7 @@ def test_a_skip_that_is_no_boolean_is_refused(word: str) -> None:
 # --- provider ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["topaz", "Topaz", "TOPAZ", " topaz "])
+@each_row("name", ["topaz", "Topaz", "TOPAZ", " topaz "])
 def test_the_provider_is_case_insensitive(name: str) -> None:
     assert resolved({"provider": name}).values["provider"] == ResolvedSetting("topaz", "tags")
 
@@ -329,7 +328,7 @@ def test_a_default_provider_that_is_not_allowed_is_refused_too() -> None:
 # --- max_credits and label --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("tag", "default", "least", "layer"),
     [("5", "max_credits=3", "3", "stack"), ("2", "max_credits=3", "2", "tags"), ("2.5", "", "2.5", "tags"),
      ("0", "max_credits=3", "0", "tags")],
@@ -340,7 +339,7 @@ def test_max_credits_is_the_least_of_all_layers(tag: str, default: str, least: s
     assert settings.values["max_credits"] == ResolvedSetting(least, layer)
 
 
-@pytest.mark.parametrize("value", ["-1", "NaN", "inf", "1e3", "0x5", "five", "1_0"])
+@each_row("value", ["-1", "NaN", "inf", "1e3", "0x5", "five", "1_0"])
 def test_a_bad_max_credits_is_refused_in_any_layer(value: str) -> None:
     assert "max_credits" in refusal({"max_credits": value})
     assert "stack" in refusal({"max_credits": "1"}, f"max_credits={value}")
@@ -350,7 +349,7 @@ def test_the_label_is_kept_for_reports() -> None:
     assert resolved({"label": " summer 2026 "}).label == "summer 2026"
 
 
-@pytest.mark.parametrize("value", ["x" * 257, "a\x1b[31mb", "a\nb"])
+@each_row("value", ["x" * 257, "a\x1b[31mb", "a\nb"])
 def test_a_label_that_could_break_a_report_is_refused(value: str) -> None:
     assert "label" in refusal({"label": value})
 

@@ -7,6 +7,7 @@ from datetime import date
 
 import pytest
 from tests.fakes.application import NO_LIMITS
+from tests.rows import each_row
 
 from darkroom import folder_files, planning, setting_checks
 from darkroom.errors import Refusal
@@ -176,7 +177,7 @@ def test_there_are_enough_cases() -> None:
     assert len(CASES) >= 25
 
 
-@pytest.mark.parametrize(("layer", "content", "message"), CASES)
+@each_row(("layer", "content", "message"), CASES)
 def test_a_message_is_as_it_was_read_over(layer: str, content: Mapping[str, str] | str, message: str) -> None:
     with pytest.raises(Refusal) as refused:
         check(layer, content)

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 from tests.fakes.small_catalogs import book
+from tests.rows import each_row
 
 from darkroom import sizing
 from darkroom.catalog import Catalog
@@ -23,12 +24,12 @@ AS_IT_IS = book("credits = 1")
 PHOTO = ImageFacts(ImageFormat.JPEG, 300, 200)
 
 
-@pytest.mark.parametrize(("scale", "word"), [("2", "2x"), ("2.0", "2x"), ("4", "4x"), ("3", None), ("1", None)])
+@each_row(("scale", "word"), [("2", "2x"), ("2.0", "2x"), ("4", "4x"), ("3", None), ("1", None)])
 def test_a_scale_is_the_choice_that_enlarges_so_much(scale: str, word: str | None) -> None:
     assert sizing.factor_choice(BY_FACTOR.models["One"], Decimal(scale)) == word
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("values", "sent"),
     [
         ({"scale": "4"}, {"upscale_factor": "4x"}),
@@ -40,7 +41,7 @@ def test_a_vendor_with_factors_is_told_a_factor(values: dict[str, str], sent: di
     assert sizing.size_parameters(BY_FACTOR.models["One"], values, PHOTO) == sent
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("facts", "sent"),
     [
         (PHOTO, {"output_width": "450"}),
@@ -52,7 +53,7 @@ def test_a_vendor_with_sides_is_told_the_larger_one(facts: ImageFacts, sent: dic
     assert sizing.size_parameters(BY_SIDES.models["One"], {"scale": "1.5"}, facts) == sent
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("values", "sent"),
     [
         ({}, {"output_width": "300"}),
@@ -65,12 +66,12 @@ def test_a_vendor_with_sides_is_always_told_one(values: dict[str, str], sent: di
     assert sizing.size_parameters(BY_SIDES.models["One"], values, PHOTO) == sent
 
 
-@pytest.mark.parametrize("known", [AS_IT_IS, FIXED], ids=["as it is", "fixed"])
+@each_row("known", [AS_IT_IS, FIXED], ids=["as it is", "fixed"])
 def test_a_vendor_that_takes_no_size_is_told_none(known: Catalog) -> None:
     assert sizing.size_parameters(known.models["One"], {}, PHOTO) == {}
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("sides", "size"),
     [({}, (600, 400)), ({"upscale_factor": "2x"}, (600, 400)), ({"upscale_factor": "4x"}, (1200, 800))],
 )
@@ -88,7 +89,7 @@ def test_a_model_that_enlarges_nothing_keeps_the_size() -> None:
     assert sizing.output_size(AS_IT_IS.models["One"], {}, PHOTO) == (300, 200)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("sides", "size"),
     [
         ({"output_width": "600"}, (600, 400)),
@@ -105,14 +106,14 @@ def test_one_side_takes_the_other_along(sides: dict[str, str], size: tuple[int, 
 # --- what is allowed
 
 
-@pytest.mark.parametrize(("width", "height"), [(2500, 2000), (1250, 4000)])
+@each_row(("width", "height"), [(2500, 2000), (1250, 4000)])
 def test_exactly_the_limit_is_allowed(width: int, height: int) -> None:
     twice = book("factor = 2\ncredits = 1", own="max_input_mp = 5")
     facts = ImageFacts(ImageFormat.JPEG, width, height)
     assert sizing.check_size(twice, twice.models["One"], {}, facts, 10_000_000) == (2 * width, 2 * height)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("width", "height", "says"),
     [
         (2501, 2000, "the image has 2501 by 2000"),
@@ -138,7 +139,7 @@ def test_a_file_of_a_byte_too_many_is_refused() -> None:
         sizing.check_size(AS_IT_IS, AS_IT_IS.models["One"], {}, PHOTO, 10_000_001)
 
 
-@pytest.mark.parametrize(("form", "taken"), [("jpeg", True), ("png", True), ("tiff", False)])
+@each_row(("form", "taken"), [("jpeg", True), ("png", True), ("tiff", False)])
 def test_only_formats_that_the_model_reads_are_sent(form: str, taken: bool) -> None:
     some = book('input_formats = ["jpeg", "png"]\ncredits = 1')
     facts = ImageFacts(ImageFormat(form), 300, 200)
@@ -149,7 +150,7 @@ def test_only_formats_that_the_model_reads_are_sent(form: str, taken: bool) -> N
         sizing.check_size(some, some.models["One"], {}, facts, 1)
 
 
-@pytest.mark.parametrize("form", ["webp", "gif"])
+@each_row("form", ["webp", "gif"])
 def test_the_refusal_of_a_format_names_the_provider_that_takes_it_and_a_command(form: str) -> None:
     some = book("credits = 1")
     with pytest.raises(

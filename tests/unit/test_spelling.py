@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+from tests.rows import each_row
 
 from darkroom.setting_layers import canonical, known_keys
 from darkroom.spelling import COMMON_TAG_KEYS, closest, distance, is_near_miss
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("left", "right", "apart"),
     [
         ("", "", 0),
@@ -45,17 +45,17 @@ STRANGERS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("key", [*TYPOS, " model", "output width"])
+@each_row("key", [*TYPOS, " model", "output width"])
 def test_a_mistyped_key_is_a_near_miss(key: str) -> None:
     assert is_near_miss(canonical(key), known_keys())
 
 
-@pytest.mark.parametrize("key", [*STRANGERS, ""])
+@each_row("key", [*STRANGERS, ""])
 def test_a_strangers_key_is_not_a_near_miss(key: str) -> None:
     assert not is_near_miss(canonical(key), known_keys())
 
 
-@pytest.mark.parametrize("key", sorted(known_keys()))
+@each_row("key", sorted(known_keys()))
 def test_a_known_key_is_not_a_near_miss_of_another(key: str) -> None:
     assert not is_near_miss(key, known_keys())
 

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.fakes.result_server import CONTENT, Host, downloads, resolve
+from tests.rows import each_row
 from tests.unit.wire_support import NO_OBJECTS, WRONG, Kept, Patience, breaking, streamed
 
 from darkroom.errors import SubmitInDoubt
@@ -109,7 +110,7 @@ def test_a_large_picture_passes_in_constant_memory() -> None:
     assert peak < 12 * synchronous.CHUNK_BYTES
 
 
-@pytest.mark.parametrize("value", [None, "", 7, [TEXT], {"b64": TEXT}])
+@each_row("value", [None, "", 7, [TEXT], {"b64": TEXT}])
 def test_without_base64_the_link_beside_it_counts(value: Any) -> None:
     host = Host()
     body = json.dumps({"data": [{"b64_json": value, "url": URL}], "meta": USAGE}).encode()
@@ -118,7 +119,7 @@ def test_without_base64_the_link_beside_it_counts(value: Any) -> None:
     assert envelope["meta"] == USAGE
 
 
-@pytest.mark.parametrize("value", [None, "", 7, [TEXT], {"b64": TEXT}])
+@each_row("value", [None, "", 7, [TEXT], {"b64": TEXT}])
 def test_neither_base64_nor_a_link_is_in_doubt(value: Any) -> None:
     kept = Kept()
     with pytest.raises(SubmitInDoubt):
@@ -140,7 +141,7 @@ def test_invalid_base64_is_in_doubt_and_not_kept(text: str, size: int, monkeypat
     assert kept.results == {}
 
 
-@pytest.mark.parametrize("content", [b'{"data": [{"b64_json": "', b'{"data": [{"b64_json": "AAAA', b'{"data": [{"b6',
+@each_row("content", [b'{"data": [{"b64_json": "', b'{"data": [{"b64_json": "AAAA', b'{"data": [{"b6',
                                      b'{"data": [{"b64_json": "AAAA\\', b'{"data": [{"b64_json": "AAAA"'])  # fmt: skip
 def test_an_answer_that_ends_early_is_in_doubt(content: bytes) -> None:
     for given in (content, breaking(content), breaking(content, httpx.ReadTimeout(URL))):
@@ -184,14 +185,14 @@ def test_an_answer_without_end_is_given_up_in_bounded_memory() -> None:
     assert peak < 8 * synchronous.MAX_JSON_BYTES
 
 
-@pytest.mark.parametrize(("name", "content"), NO_OBJECTS, ids=[name for name, _ in NO_OBJECTS])
+@each_row(("name", "content"), NO_OBJECTS, ids=[name for name, _ in NO_OBJECTS])
 def test_an_answer_that_is_no_object_is_in_doubt(name: str, content: bytes) -> None:
     with pytest.raises(SubmitInDoubt) as caught:
         taken(content)
     assert caught.value.__suppress_context__
 
 
-@pytest.mark.parametrize("envelope", [{"images": [{"url": URL}]}, {"data": {"url": URL}}, {"data": [URL]}, {"url": URL},
+@each_row("envelope", [{"images": [{"url": URL}]}, {"data": {"url": URL}}, {"data": [URL]}, {"url": URL},
                                       {"data": [[{"url": URL}]]}, {}, *({"data": wrong} for wrong in WRONG)])  # fmt: skip
 def test_an_unknown_envelope_is_in_doubt_and_no_link_is_opened(envelope: Any) -> None:
     host = Host()

@@ -15,6 +15,7 @@ import httpx
 import pytest
 from tests.fakes.mock_vendor import NO_TLS
 from tests.fakes.result_server import CONTENT, PUBLIC, Host, downloads, resolve
+from tests.rows import each_row
 from tests.unit.wire_support import Kept, Patience, Streamed, breaking, streamed
 
 from darkroom.errors import SubmitInDoubt
@@ -53,7 +54,7 @@ def large(megabytes: int) -> Iterator[bytes]:
 # --- staging the result ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("error", [OSError("disk"), RuntimeError("bucket"), ValueError("x"), KeyError("x")])
+@each_row("error", [OSError("disk"), RuntimeError("bucket"), ValueError("x"), KeyError("x")])
 def test_a_staging_that_fails_leaves_the_call_in_doubt(error: Exception) -> None:
     with pytest.raises(SubmitInDoubt) as caught:
         taken(EMBEDDED, Kept(error))
@@ -70,9 +71,7 @@ def test_a_staging_that_stops_early_leaves_the_call_in_doubt() -> None:
             taken(large(megabytes), refuse)
 
 
-@pytest.mark.parametrize(
-    "error", [OSError("disk"), RuntimeError("x"), ValueError("x"), synchronous.UnusableResponse("x")]
-)
+@each_row("error", [OSError("disk"), RuntimeError("x"), ValueError("x"), synchronous.UnusableResponse("x")])
 def test_storing_a_result_never_raises_an_error_that_releases_the_reservation(error: Exception) -> None:
     assert synchronous.try_to_stage(Kept(error), "p-1", iter([b"a"])) is False
     assert synchronous.try_to_stage(Kept(), "p-1", breaking(b"a", error)) is False
@@ -96,8 +95,8 @@ class Flaky:
         return given
 
 
-@pytest.mark.parametrize("failure", [httpx.Response(503), httpx.ConnectError(URL), httpx.Response(206)])
-@pytest.mark.parametrize("times", [1, 2])
+@each_row("failure", [httpx.Response(503), httpx.ConnectError(URL), httpx.Response(206)])
+@each_row("times", [1, 2])
 def test_a_link_that_fails_is_tried_again(failure: Any, times: int) -> None:
     host = Flaky([failure] * times)
     assert taken(LINKED, host=host).results == {"p-1": CONTENT}
@@ -117,7 +116,7 @@ def test_a_download_that_is_cut_is_tried_again() -> None:
     assert kept.calls == 2
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("took", "waits"),
     [(0.0, [2, 5, 15, 30, 60]), (143.0, [2, 5, 15, 30, 60]), (143.5, [2, 5, 15, 30]), (200.0, [2, 5, 15, 30]),
      (240.0, [2, 5]), (254.0, [])],
@@ -166,7 +165,7 @@ def test_an_unsafe_link_is_not_waited_for() -> None:
     assert patience.waited == []
 
 
-@pytest.mark.parametrize("url", ["", "x", "http://results.example.test/1.png", "file:///etc/passwd", "https://[bad"])
+@each_row("url", ["", "x", "http://results.example.test/1.png", "file:///etc/passwd", "https://[bad"])
 def test_a_link_that_leads_nowhere_safe_leaves_the_call_in_doubt(url: str) -> None:
     with pytest.raises(SubmitInDoubt):
         taken(json.dumps({"data": [{"url": url}]}).encode(), host=Flaky([]))
@@ -175,13 +174,13 @@ def test_a_link_that_leads_nowhere_safe_leaves_the_call_in_doubt(url: str) -> No
 # --- the answer itself as the result ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", [0, 1, len(PICTURE)])
+@each_row("size", [0, 1, len(PICTURE)])
 def test_a_body_of_its_announced_length_is_whole(size: int) -> None:
     given = streamed(PICTURE[:size], **{"Content-Length": str(size)})
     assert b"".join(synchronous.read_body(given)) == PICTURE[:size]
 
 
-@pytest.mark.parametrize("length", [None, "", "0", str(len(PICTURE) - 1), str(len(PICTURE) + 1), "soon", "-1", "1e3",
+@each_row("length", [None, "", "0", str(len(PICTURE) - 1), str(len(PICTURE) + 1), "soon", "-1", "1e3",
                                     "9" * 5_000, "\u00b2"])  # fmt: skip
 def test_a_body_of_another_length_is_broken(length: str | None) -> None:
     headers = [] if length is None else [(b"Content-Length", length.encode("latin-1"))]
@@ -227,7 +226,7 @@ def test_the_connection_is_given_back_whatever_happens() -> None:
         assert given.is_closed
 
 
-@pytest.mark.parametrize(("status", "is_read"), [(200, False), (201, False), (302, True), (402, True), (500, True)])
+@each_row(("status", "is_read"), [(200, False), (201, False), (302, True), (402, True), (500, True)])
 def test_only_the_body_of_an_accepted_call_is_left_unread(status: int, is_read: bool) -> None:
     body = Streamed(iter([b"key-1 is bad"]))
     transport = httpx.MockTransport(lambda request: httpx.Response(status, stream=body))

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.rows import each_row
 from tests.unit.template_support import (
     ALL_FUNCTIONS,
     FUNCTIONS,
@@ -85,7 +85,7 @@ def test_the_parameters_are_the_documented_ones_with_their_defaults() -> None:
     assert {name: parameter["Default"] for name, parameter in TEMPLATE["Parameters"].items()} == DEFAULTS
 
 
-@pytest.mark.parametrize("name", DEFAULTS)
+@each_row("name", DEFAULTS)
 def test_a_parameter_is_described_bounded_and_used(name: str) -> None:
     parameter = TEMPLATE["Parameters"][name]
     assert parameter["Description"]
@@ -93,12 +93,12 @@ def test_a_parameter_is_described_bounded_and_used(name: str) -> None:
     assert mentions([TEMPLATE["Globals"], TEMPLATE["Resources"], TEMPLATE["Conditions"]], name)
 
 
-@pytest.mark.parametrize("name", [name for name in DEFAULTS if "AllowedPattern" in TEMPLATE["Parameters"][name]])
+@each_row("name", [name for name in DEFAULTS if "AllowedPattern" in TEMPLATE["Parameters"][name]])
 def test_a_default_passes_its_own_pattern(name: str) -> None:
     assert re.fullmatch(TEMPLATE["Parameters"][name]["AllowedPattern"], str(DEFAULTS[name]))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("name", "good", "bad"),
     [
         ("TopazBaseUrl", "http://127.0.0.1:9000/image/v1", "http://api.topazlabs.com/image/v1"),
@@ -160,7 +160,7 @@ def test_the_functions_run_python_3_13_on_arm_with_traces() -> None:
     assert set(of_type("AWS::Serverless::Function")) == set(ALL_FUNCTIONS)
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
+@each_row("name", FUNCTIONS)
 def test_a_function_has_its_file_its_role_and_its_log(name: str) -> None:
     function = RESOURCES[name]["Properties"]
     assert function["Handler"] == f"{name.lower()}.handler"
@@ -244,7 +244,7 @@ def test_alarms_are_always_there_and_mailed_only_to_a_given_address() -> None:
     assert RESOURCES["AlarmTopic"]["Condition"] == "HasAlarmEmail"
 
 
-@pytest.mark.parametrize("name", ALARMS)
+@each_row("name", ALARMS)
 def test_an_alarm_says_what_happened_and_where_to_read_on(name: str) -> None:
     description = ALARMS[name]["Properties"]["AlarmDescription"]
     assert re.fullmatch(r"\S[^\n]+; see docs/operations\.md", description)
@@ -321,7 +321,7 @@ def test_what_ships_is_pinned_and_leaves_boto3_to_the_runtime() -> None:
     assert not [pin for pin in pins if pin.startswith(("boto", "s3transfer"))]
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "events").glob("*.json")), ids=lambda path: path.name)
+@each_row("path", sorted((ROOT / "events").glob("*.json")), ids=lambda path: path.name)
 def test_a_sample_event_is_json_and_names_no_account_of_anybody(path: Path) -> None:
     text = path.read_text()
     assert json.loads(text)

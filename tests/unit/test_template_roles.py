@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-import pytest
+from tests.rows import each_row
 from tests.unit.template_support import (
     ALL_FUNCTIONS,
     RESOURCES,
@@ -30,7 +30,7 @@ OF_A_TOKEN = {"task_token"}
 # --- least privilege
 
 
-@pytest.mark.parametrize("role", of_type("AWS::IAM::Role"))
+@each_row("role", of_type("AWS::IAM::Role"))
 def test_a_role_names_its_resources_and_actions(role: str) -> None:
     for statement in statements(role):
         resources = statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
@@ -141,16 +141,14 @@ def test_poll_touches_no_bucket_queue_machine_or_bus() -> None:
     assert not [action for service in ("s3", "sqs", "states", "events", "kms") for action in granted("Poll", service)]
 
 
-@pytest.mark.parametrize("function", ALL_FUNCTIONS)
+@each_row("function", ALL_FUNCTIONS)
 def test_no_function_may_change_what_was_uploaded(function: str) -> None:
     for statement in statements(f"{function}Role"):
         if mentions(statement["Resource"], "InputBucketName"):
             assert not [a for a in actions(statement) if a.startswith(("s3:Put", "s3:Delete", "s3:Abort"))]
 
 
-@pytest.mark.parametrize(
-    ("function", "places"), [("Submit", {"_failed"}), ("Finalize", {"_failed", "_darkroom/incoming"})]
-)
+@each_row(("function", "places"), [("Submit", {"_failed"}), ("Finalize", {"_failed", "_darkroom/incoming"})])
 def test_only_reports_and_what_was_staged_are_removed(function: str, places: set[str]) -> None:
     removes = {target(s) for s in statements(f"{function}Role") if "s3:DeleteObject" in actions(s)}
     proven = {"output bucket/_darkroom/storage-check"} if function == "Finalize" else set()
@@ -222,13 +220,13 @@ def test_no_upload_comes_before_submit_may_sign_links() -> None:
     assert RESOURCES["Submit"]["DependsOn"] == "SubmitLinks"
 
 
-@pytest.mark.parametrize("function", ["Submit", "Finalize", "Sweep"])
+@each_row("function", ["Submit", "Finalize", "Sweep"])
 def test_events_are_published_as_darkroom_only(function: str) -> None:
     (publish,) = (s for s in statements(f"{function}Role") if "events:PutEvents" in actions(s))
     assert publish["Condition"] == {"StringEqualsIfExists": {"events:source": "darkroom"}}
 
 
-@pytest.mark.parametrize("function", ["Submit", "Finalize"])
+@each_row("function", ["Submit", "Finalize"])
 def test_customer_keys_are_used_only_when_named(function: str) -> None:
     optional = [
         s for p in RESOURCES[f"{function}Role"]["Properties"]["Policies"] for s in p["PolicyDocument"]["Statement"]
@@ -241,7 +239,7 @@ def test_customer_keys_are_used_only_when_named(function: str) -> None:
 # --- encryption, transport, keeping
 
 
-@pytest.mark.parametrize("name", of_type("AWS::S3::Bucket"))
+@each_row("name", of_type("AWS::S3::Bucket"))
 def test_a_created_bucket_is_private_encrypted_versioned_and_kept(name: str) -> None:
     bucket = RESOURCES[name]
     properties = bucket["Properties"]
@@ -265,7 +263,7 @@ def test_only_the_output_bucket_forgets_leftovers_and_only_the_input_bucket_send
     assert "NotificationConfiguration" not in target
 
 
-@pytest.mark.parametrize("name", [*of_type("AWS::S3::BucketPolicy"), *of_type("AWS::SQS::QueuePolicy")])
+@each_row("name", [*of_type("AWS::S3::BucketPolicy"), *of_type("AWS::SQS::QueuePolicy")])
 def test_plain_http_is_refused(name: str) -> None:
     document = RESOURCES[name]["Properties"]["PolicyDocument"]
     (refusal,) = (s for s in document["Statement"] if s["Effect"] == "Deny")
@@ -274,14 +272,14 @@ def test_plain_http_is_refused(name: str) -> None:
     assert refusal["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
-@pytest.mark.parametrize("name", of_type("AWS::SQS::QueuePolicy"))
+@each_row("name", of_type("AWS::SQS::QueuePolicy"))
 def test_a_queue_takes_messages_of_our_rule_only(name: str) -> None:
     (allow,) = (s for s in RESOURCES[name]["Properties"]["PolicyDocument"]["Statement"] if s["Effect"] == "Allow")
     assert allow["Principal"] == {"Service": "events.amazonaws.com"}
     assert allow["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": "UploadRule.Arn"}}}
 
 
-@pytest.mark.parametrize("name", of_type("AWS::SQS::Queue"))
+@each_row("name", of_type("AWS::SQS::Queue"))
 def test_a_queue_is_encrypted_and_keeps_messages_for_14_days(name: str) -> None:
     assert RESOURCES[name]["Properties"]["SqsManagedSseEnabled"] is True
     assert RESOURCES[name]["Properties"]["MessageRetentionPeriod"] == 14 * 24 * 3600
@@ -319,7 +317,7 @@ def test_the_secret_is_kept_and_starts_as_an_empty_form() -> None:
     assert secret["Properties"]["SecretString"] == '{"topaz":"","aimlapi":"","oxen":"","uwear":""}'
 
 
-@pytest.mark.parametrize("name", of_type("AWS::Logs::LogGroup"))
+@each_row("name", of_type("AWS::Logs::LogGroup"))
 def test_logs_are_forgotten_when_the_operator_says(name: str) -> None:
     assert RESOURCES[name]["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
@@ -339,7 +337,7 @@ def test_a_task_waits_longer_than_its_function_may_run() -> None:
         assert states[name]["TimeoutSeconds"] > RESOURCES[name]["Properties"]["Timeout"]
 
 
-@pytest.mark.parametrize("role", of_type("AWS::IAM::Role"))
+@each_row("role", of_type("AWS::IAM::Role"))
 def test_every_permission_on_buckets_is_for_this_account_alone(role: str) -> None:
     """The name of a deleted bucket may be taken by a stranger, who would be sent the results."""
     own = {"StringEquals": {"aws:ResourceAccount": {"Ref": "AWS::AccountId"}}}

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from tests.fakes.mock_vendor import HANDLE, SENT, Vendor, adapter, answer
 from tests.integration.ledger_support import plan
+from tests.rows import each_row
 
 from darkroom.errors import ErrorCode, OperatorFault, ProviderUnavailable, Throttled
 from darkroom.model import Balance, SendMode
@@ -29,7 +30,7 @@ def test_the_balance_is_one_get_without_a_body_or_a_query() -> None:
     assert (request.headers["x-api-key"], vendor.bodies) == ("key-1", [b""])
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("base_url", "origin"),
     [("https://api.example.test/image/v1", "https://api.example.test"), ("https://a.test:8443/x/y", "https://a.test:8443"),
      ("https://a.test", "https://a.test"), ("http://127.0.0.1:9/image/v1", "http://127.0.0.1:9"),
@@ -41,7 +42,7 @@ def test_the_account_is_read_at_the_origin_of_the_base_url(base_url: str, origin
     assert [str(request.url) for request in vendor.requests] == [f"{origin}{PATH}"]
 
 
-@pytest.mark.parametrize(
+@each_row(
     "base_url", ["http://api.example.test/v1", "http://10.0.0.1", "ftp://127.0.0.1", "", "https://", "https://[bad"]
 )
 def test_the_key_does_not_travel_in_the_open_for_a_balance_either(base_url: str) -> None:
@@ -56,8 +57,8 @@ def test_fractions_of_credits_are_kept_exactly() -> None:
     assert adapter(Vendor(answer(body))).balance() == Balance(Decimal("0.1"), Decimal(0), Decimal("0.1"))
 
 
-@pytest.mark.parametrize("name", GOOD)
-@pytest.mark.parametrize("value", [None, "90", True, -1, float("nan"), float("inf"), [], {}])
+@each_row("name", GOOD)
+@each_row("value", [None, "90", True, -1, float("nan"), float("inf"), [], {}])
 def test_an_account_without_its_three_numbers_is_no_answer(name: str, value: Any) -> None:
     with pytest.raises(ProviderUnavailable):
         adapter(Vendor(answer({**GOOD, name: value}))).balance()
@@ -65,13 +66,13 @@ def test_an_account_without_its_three_numbers_is_no_answer(name: str, value: Any
         adapter(Vendor(answer({key: number for key, number in GOOD.items() if key != name}))).balance()
 
 
-@pytest.mark.parametrize("body", [[], "text", None, 5, [GOOD]])
+@each_row("body", [[], "text", None, 5, [GOOD]])
 def test_an_account_of_another_shape_is_no_answer(body: Any) -> None:
     with pytest.raises(ProviderUnavailable):
         adapter(Vendor(answer(body))).balance()
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("status", "code"),
     [(401, ErrorCode.AUTH_FAILED), (403, ErrorCode.AUTH_FAILED), (402, ErrorCode.OUT_OF_CREDITS),
      (412, ErrorCode.OUT_OF_CREDITS), (425, ErrorCode.OUT_OF_CREDITS)],
@@ -82,7 +83,7 @@ def test_an_account_that_needs_its_owner_is_the_operators_fault(status: int, cod
     assert caught.value.code is code
 
 
-@pytest.mark.parametrize("status", [301, 302, 400, 405, 409, 422, 500, 502, 503, 504])
+@each_row("status", [301, 302, 400, 405, 409, 422, 500, 502, 503, 504])
 def test_every_other_status_is_no_answer(status: int) -> None:
     with pytest.raises(ProviderUnavailable):
         adapter(Vendor(answer(GOOD, status))).balance()
@@ -93,7 +94,7 @@ def test_a_throttled_balance_says_so() -> None:
         adapter(Vendor(answer({}, 429))).balance()
 
 
-@pytest.mark.parametrize("error", [httpx.ConnectError("x"), httpx.ReadTimeout("x"), httpx.RemoteProtocolError("x")])
+@each_row("error", [httpx.ConnectError("x"), httpx.ReadTimeout("x"), httpx.RemoteProtocolError("x")])
 def test_no_answer_at_all_is_unavailable_and_hides_the_cause(error: Exception) -> None:
     with pytest.raises(ProviderUnavailable) as caught:
         adapter(Vendor(error)).balance()
@@ -118,7 +119,7 @@ def test_refreshing_the_key_reads_the_secret_and_calls_nobody() -> None:
     assert [request.headers["x-api-key"] for request in vendor.requests] == ["new"]
 
 
-@pytest.mark.parametrize(
+@each_row(
     "call",
     [
         lambda topaz: topaz.balance(),

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.fakes.mock_vendor import BASE, HANDLE, SENT, Vendor, adapter, answer
+from tests.rows import each_row
 
 from darkroom.errors import ProviderUnavailable
 from darkroom.model import ProcessState, SendMode
@@ -73,14 +74,12 @@ def test_a_process_without_a_time_comes_last() -> None:
     assert found_by(answer([entry(1, creation_time=None), entry(2)])) == ["process-2", "process-1"]
 
 
-@pytest.mark.parametrize(
-    "filename", [None, "", "cat.png", f"{HANDLE.job_id}-22-1.png", f"x{HANDLE.job_id}-2-1.png", HANDLE.job_id]
-)
+@each_row("filename", [None, "", "cat.png", f"{HANDLE.job_id}-22-1.png", f"x{HANDLE.job_id}-2-1.png", HANDLE.job_id])
 def test_what_does_not_begin_with_our_handle_is_not_ours(filename: str | None) -> None:
     assert found_by(answer([entry(1, filename=filename)])) == []
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("word", "state"),
     [("Pending", ProcessState.RUNNING), ("Processing", ProcessState.RUNNING), ("Completed", ProcessState.COMPLETED),
      ("Cancelled", ProcessState.CANCELLED), ("Failed", ProcessState.FAILED), ("Queued2", ProcessState.RUNNING)],
@@ -90,15 +89,13 @@ def test_each_status_word_has_its_meaning(word: str, state: ProcessState) -> Non
     assert found.state is state
 
 
-@pytest.mark.parametrize(
-    "body", [{}, {"data": None}, {"data": {}}, "text", None, 7, {"items": []}, [1], ["text"], {"data": [None]}]
-)
+@each_row("body", [{}, {"data": None}, {"data": {}}, "text", None, 7, {"items": []}, [1], ["text"], {"data": [None]}])
 def test_a_list_of_an_unknown_shape_proves_nothing(body: Any) -> None:
     with pytest.raises(ProviderUnavailable):
         found_by(answer(body))
 
 
-@pytest.mark.parametrize("process_id", [None, "", 7, "../status"])
+@each_row("process_id", [None, "", 7, "../status"])
 def test_our_process_without_a_usable_id_is_not_taken_for_absent(process_id: object) -> None:
     with pytest.raises(ProviderUnavailable):
         found_by(answer([entry(1, process_id=process_id)]))
@@ -169,7 +166,7 @@ def test_a_page_on_which_one_entry_is_young_is_not_the_last() -> None:
 
 
 @pytest.mark.usefixtures("four_are_enough")
-@pytest.mark.parametrize(
+@each_row(
     "pages",
     [
         (made(OLDER, OLD), made(30, 60)),  # the oldest first

@@ -7,6 +7,7 @@ import io
 import httpx
 import pytest
 from tests.fakes.mock_vendor import BASE, HANDLE, PROCESS, Vendor, adapter, answer, image_of, refuse_to_keep
+from tests.rows import each_row
 from tests.unit.wire_support import JPEG, Kept, planned, streamed
 
 from darkroom.errors import ProviderRejected, SubmitInDoubt, Throttled
@@ -22,20 +23,20 @@ def answered(content_type: str | None) -> httpx.Response:
     return streamed(PICTURE, **{"X-Process-Id": PROCESS, "Content-Length": str(len(PICTURE))}, **named)
 
 
-@pytest.mark.parametrize("content_type", ["image/jpeg", "image/png", "IMAGE/TIFF", "image/jpeg; charset=binary"])
+@each_row("content_type", ["image/jpeg", "image/png", "IMAGE/TIFF", "image/jpeg; charset=binary"])
 def test_a_picture_is_kept(content_type: str) -> None:
     kept = Kept()
     submission = adapter(Vendor(answered(content_type))).submit(PLAN, IMAGE, HANDLE, kept)
     assert (submission.process_id, submission.staged, kept.results) == (PROCESS, True, {PROCESS: PICTURE})
 
 
-@pytest.mark.parametrize("content_type", [None, "", "text/html", "application/json", "application/octet-stream"])
+@each_row("content_type", [None, "", "text/html", "application/json", "application/octet-stream"])
 def test_anything_else_is_not_kept_and_left_to_be_fetched_by_its_id(content_type: str | None) -> None:
     submission = adapter(Vendor(answered(content_type))).submit(PLAN, IMAGE, HANDLE, refuse_to_keep)
     assert (submission.process_id, submission.staged) == (PROCESS, False)
 
 
-@pytest.mark.parametrize("status", [404, 405, 410])
+@each_row("status", [404, 405, 410])
 def test_where_the_endpoint_is_gone_the_same_is_sent_to_the_queue(status: int) -> None:
     vendor = Vendor(answer({"message": "no such path"}, status), answer({"process_id": PROCESS, "eta": 1_700_000_000}))
     submission = adapter(vendor).submit(PLAN, IMAGE, HANDLE, refuse_to_keep)
@@ -48,7 +49,7 @@ def test_where_the_endpoint_is_gone_the_same_is_sent_to_the_queue(status: int) -
     assert str(HANDLE).encode() in first
 
 
-@pytest.mark.parametrize(("status", "kind"), [(400, ProviderRejected), (429, Throttled), (500, SubmitInDoubt)])
+@each_row(("status", "kind"), [(400, ProviderRejected), (429, Throttled), (500, SubmitInDoubt)])
 def test_no_other_refusal_is_followed_by_a_second_submit(status: int, kind: type[Exception]) -> None:
     vendor = Vendor(answer(status=status))
     with pytest.raises(kind):

@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.fakes.mock_vendor import BASE, HANDLE, PROCESS, SENT, Vendor, adapter, answer, image_of, refuse_to_keep
+from tests.rows import each_row
 
 from darkroom.errors import ErrorCode, OperatorFault, ProviderUnavailable, SubmitInDoubt
 from darkroom.model import ImageFormat, Plan, ProcessState, SendMode
@@ -126,7 +127,7 @@ CALLS: list[tuple[Callable[[Topaz], object], str, str]] = [
 BALANCE = (lambda t: t.balance(), "GET", "https://api.example.test/account/v1/credits/balance")
 
 
-@pytest.mark.parametrize(("call", "method", "url"), [*CALLS, BALANCE])
+@each_row(("call", "method", "url"), [*CALLS, BALANCE])
 def test_each_call_goes_to_its_published_endpoint(call: Callable[[Topaz], object], method: str, url: str) -> None:
     vendor = Vendor(answer(status=503))
     with pytest.raises((ProviderUnavailable, SubmitInDoubt)):
@@ -134,7 +135,7 @@ def test_each_call_goes_to_its_published_endpoint(call: Callable[[Topaz], object
     assert [(r.method, str(r.url)) for r in vendor.requests] == [(method, url)]
 
 
-@pytest.mark.parametrize(("call", "method", "url"), [*CALLS, BALANCE])
+@each_row(("call", "method", "url"), [*CALLS, BALANCE])
 def test_each_call_carries_the_key_in_one_header(call: Callable[[Topaz], object], method: str, url: str) -> None:
     vendor = Vendor(answer(status=503))
     with pytest.raises((ProviderUnavailable, SubmitInDoubt)):
@@ -143,7 +144,7 @@ def test_each_call_carries_the_key_in_one_header(call: Callable[[Topaz], object]
     assert "authorization" not in vendor.requests[0].headers
 
 
-@pytest.mark.parametrize(("call", "method", "url"), [*CALLS, BALANCE])
+@each_row(("call", "method", "url"), [*CALLS, BALANCE])
 def test_a_legacy_key_goes_as_a_bearer_token(call: Callable[[Topaz], object], method: str, url: str) -> None:
     vendor = Vendor(answer(status=503))
     with pytest.raises((ProviderUnavailable, SubmitInDoubt)):
@@ -159,7 +160,7 @@ def test_an_estimate_is_a_form_without_a_file() -> None:
     assert (estimate.duration_seconds, estimate.credits) == (12, Decimal(3))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("endpoint", "path", "category"),
     [
         ("enhance/async", "estimate", "Enhance"),
@@ -190,13 +191,13 @@ def test_estimates_of_many_are_one_list() -> None:
     assert (second["category"], second["input_width"]) == ("Sharpen", "4")
 
 
-@pytest.mark.parametrize("body", [{}, [], [{"duration": 1}, {"duration": 1}], ["none"], [{"credits": 1}]])
+@each_row("body", [{}, [], [{"duration": 1}, {"duration": 1}], ["none"], [{"credits": 1}]])
 def test_estimates_that_do_not_fit_the_list_are_no_answer(body: Any) -> None:
     with pytest.raises(ProviderUnavailable):
         adapter(Vendor(answer(body))).estimate_many([(PLAN, 40, 30)])
 
 
-@pytest.mark.parametrize("body", [{}, {"duration": "soon"}, {"duration": None}, [], {"duration": -1}])
+@each_row("body", [{}, {"duration": "soon"}, {"duration": None}, [], {"duration": -1}])
 def test_an_estimate_without_a_duration_is_no_answer(body: Any) -> None:
     with pytest.raises(ProviderUnavailable):
         adapter(Vendor(answer(body))).estimate(PLAN, 40, 30)
@@ -225,7 +226,7 @@ def test_the_id_may_come_in_a_header_instead() -> None:
     assert adapter(vendor).submit(PLAN, IMAGE, HANDLE, refuse_to_keep).process_id == PROCESS
 
 
-@pytest.mark.parametrize("eta", [None, "soon", 1e30, float("nan"), {}])
+@each_row("eta", [None, "soon", 1e30, float("nan"), {}])
 def test_an_unreadable_eta_does_not_lose_an_accepted_submit(eta: object) -> None:
     assert (
         adapter(Vendor(answer({"process_id": PROCESS, "eta": eta})))
@@ -235,7 +236,7 @@ def test_an_unreadable_eta_does_not_lose_an_accepted_submit(eta: object) -> None
     )
 
 
-@pytest.mark.parametrize("body", [{}, [], "text", None, {"process_id": ""}, {"process_id": 7}, {"process_id": "a/b"}])
+@each_row("body", [{}, [], "text", None, {"process_id": ""}, {"process_id": 7}, {"process_id": "a/b"}])
 def test_an_acceptance_without_a_usable_id_is_in_doubt(body: Any) -> None:
     with pytest.raises(SubmitInDoubt):
         adapter(Vendor(answer(body))).submit(PLAN, IMAGE, HANDLE, refuse_to_keep)
@@ -248,7 +249,7 @@ def test_numbers_that_are_none_never_reach_the_ledger() -> None:
     assert (progress.output_width, progress.output_height) == (None, None)
 
 
-@pytest.mark.parametrize("status", [200, 202])
+@each_row("status", [200, 202])
 def test_only_204_confirms_a_cancellation(status: int) -> None:
     with pytest.raises(ProviderUnavailable):
         adapter(Vendor(answer("<html>", status))).cancel(PROCESS)
@@ -264,7 +265,7 @@ def test_a_401_reads_the_key_again_and_repeats_when_it_changed() -> None:
     assert vendor.bodies[1] == framed(MULTIPART_BODY, vendor.requests[1])
 
 
-@pytest.mark.parametrize(("keys", "calls"), [(("same",), 1), (("same", "same"), 1), (("old", "new", "newer"), 2)])
+@each_row(("keys", "calls"), [(("same",), 1), (("same", "same"), 1), (("old", "new", "newer"), 2)])
 def test_a_401_is_repeated_at_most_once(keys: tuple[str, ...], calls: int) -> None:
     vendor = Vendor(answer(status=401))
     with pytest.raises(OperatorFault):
@@ -272,7 +273,7 @@ def test_a_401_is_repeated_at_most_once(keys: tuple[str, ...], calls: int) -> No
     assert len(vendor.requests) == calls
 
 
-@pytest.mark.parametrize("key", ["", "two words", "line\nbreak", "k\u00e9y", "tab\t"])
+@each_row("key", ["", "two words", "line\nbreak", "k\u00e9y", "tab\t"])
 def test_a_key_that_no_header_can_carry_is_the_operators_fault_and_shown_nowhere(key: str) -> None:
     vendor = Vendor(answer())
     with pytest.raises(OperatorFault) as caught:
@@ -282,7 +283,7 @@ def test_a_key_that_no_header_can_carry_is_the_operators_fault_and_shown_nowhere
     assert not key or key not in str(caught.value)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "base_url",
     ["http://api.example.test/v1", "http://10.0.0.1", "http://127.0.0.1.evil.test", "ftp://127.0.0.1", "", "https://",
      "https://[bad", "http://2130706433", "file:///etc/passwd"],
@@ -295,8 +296,6 @@ def test_an_address_that_would_carry_the_key_in_the_open_is_refused_before_any_c
     assert vendor.requests == []
 
 
-@pytest.mark.parametrize(
-    "base_url", ["http://127.0.0.1:9", "http://localhost:9/v1", "http://[::1]:9", "HTTPS://a.test"]
-)
+@each_row("base_url", ["http://127.0.0.1:9", "http://localhost:9/v1", "http://[::1]:9", "HTTPS://a.test"])
 def test_https_and_this_machine_are_good_addresses(base_url: str) -> None:
     assert adapter(Vendor(answer([])), base_url=base_url).find(HANDLE, SendMode.UPLOAD, SENT) == ()

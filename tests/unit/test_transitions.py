@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
+from tests.rows import each_row
 from tests.unit.polling_support import constant, follow
 from tests.unit.transitions_support import FAILS, NOT_TOLD, TOLD, TOLD_BEFORE, at_its_eta, walk
 
@@ -13,12 +13,12 @@ def test_a_job_done_at_its_eta_takes_seven_transitions_at_most() -> None:
     assert at_its_eta().transitions <= MOST_AT_ITS_ETA
 
 
-@pytest.mark.parametrize("polls", range(2, 12))
+@each_row("polls", range(2, 12))
 def test_each_further_poll_takes_three_transitions_at_most(polls: int) -> None:
     assert at_its_eta(polls).transitions - at_its_eta(polls - 1).transitions <= MOST_FOR_A_POLL
 
 
-@pytest.mark.parametrize("status", ["FAILED", "CANCELLED", "REJECTED", "IN_DOUBT", "ABSENT"])
+@each_row("status", ["FAILED", "CANCELLED", "REJECTED", "IN_DOUBT", "ABSENT"])
 def test_a_job_that_fails_takes_no_more_than_one_that_succeeds(status: str) -> None:
     assert walk("ended", status).transitions <= MOST_AT_ITS_ETA
 
@@ -27,7 +27,7 @@ def test_a_job_that_finalize_sends_back_to_wait_takes_five_more() -> None:
     assert walk("ended", "running", "ended", "COMPLETED").transitions - at_its_eta().transitions <= 5
 
 
-@pytest.mark.parametrize("before", [(), ("ended",)], ids=["poll", "finalize"])
+@each_row("before", [(), ("ended",)], ids=["poll", "finalize"])
 def test_a_call_that_is_repeated_takes_one_more(before: tuple[str, ...]) -> None:
     after = ("ended", "COMPLETED")[len(before) :]
     assert walk(*before, FAILS, *after).transitions == at_its_eta().transitions + 1
@@ -42,7 +42,7 @@ def test_polls_that_all_fail_until_the_longest_deadline_stay_inside_an_execution
     assert len(failing.path) * 2 + calls * 3 < 25_000
 
 
-@pytest.mark.parametrize(("announced", "most"), [(20, 7), (30, 7), (120, 10), (790, 10), (1500, 13)])
+@each_row(("announced", "most"), [(20, 7), (30, 7), (120, 10), (790, 10), (1500, 13)])
 def test_an_honest_eta_costs_what_its_length_is_worth(announced: float, most: int) -> None:
     polls = follow(announced - 0.5, constant(announced)).polls
     assert at_its_eta(polls).transitions <= most
@@ -57,7 +57,7 @@ def test_a_synchronous_job_takes_what_any_other_takes() -> None:
 # --- with callbacks
 
 
-@pytest.mark.parametrize("told", [TOLD, TOLD_BEFORE], ids=["while it waits", "before it waits"])
+@each_row("told", [TOLD, TOLD_BEFORE], ids=["while it waits", "before it waits"])
 def test_a_job_that_is_told_of_takes_five_transitions_and_no_poll(told: str) -> None:
     """However long the job runs, and however wrong its eta is: the wait ends with the callback."""
     walked = walk(told, "COMPLETED", callbacks=True)
@@ -71,7 +71,7 @@ def test_a_callback_that_never_comes_costs_one_time_out_and_nothing_else() -> No
     assert lost.transitions == at_its_eta().transitions
 
 
-@pytest.mark.parametrize("polls", range(1, 6))
+@each_row("polls", range(1, 6))
 def test_without_any_callback_a_job_takes_what_it_takes_when_callbacks_are_off(polls: int) -> None:
     by_clock = [answer for _ in range(polls - 1) for answer in (NOT_TOLD, "running")]
     walked = walk(*by_clock, NOT_TOLD, "ended", "COMPLETED", callbacks=True)

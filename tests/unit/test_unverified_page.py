@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
+from tests.rows import each_row
 
 from darkroom import catalog
 from darkroom.catalog import Model
@@ -37,14 +37,14 @@ def is_named(model: Model, said: str) -> bool:
     )
 
 
-@pytest.mark.parametrize(("provider", "model"), MODELS, ids=lambda value: getattr(value, "name", value))
+@each_row(("provider", "model"), MODELS, ids=lambda value: getattr(value, "name", value))
 def test_what_no_official_page_says_of_a_model_is_named(provider: str, model: Model) -> None:
     weak = [topic for topic, source in TOPICS.items() if source(model) and not source(model).endswith(FIRM)]
     assert [topic for topic in weak if not is_named(model, doubts(provider, topic))] == []
     assert not model.doubt or is_named(model, doubts(provider))
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0][:40])
+@each_row("row", ROWS, ids=lambda row: row[0][:40])
 def test_each_doubt_says_what_happens_meanwhile_and_what_settles_it(row: tuple[str, ...]) -> None:
     doubt, meanwhile, settles = row
     assert doubt.partition(":")[0] in NAMES

@@ -16,6 +16,7 @@ from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.config import Config
 from botocore.credentials import Credentials
 from tests.fakes.small_s3 import KEY_ID, REGION, SECRET, Seen, SmallS3, decoded, encode_crc, etag
+from tests.rows import each_row
 from tests.unit.upload_part_support import KEY, begun, body_of, bucket, certificate, put_of, reader, secure, sender_of
 
 from darkroom.aws.upload_part import CHUNK_BYTES, framed_size, upload_url
@@ -103,9 +104,9 @@ def signature_of(seen: Seen, origin: str) -> str:
     return str(auth.signature(auth.string_to_sign(request, auth.canonical_request(request)), request))
 
 
-@pytest.mark.parametrize("region", ["us-east-1", "eu-central-1", "cn-north-1", "us-gov-west-1"])
-@pytest.mark.parametrize("name", ["plain-bucket", "with.dots"])
-@pytest.mark.parametrize("style", ["auto", "virtual", "path"])
+@each_row("region", ["us-east-1", "eu-central-1", "cn-north-1", "us-gov-west-1"])
+@each_row("name", ["plain-bucket", "with.dots"])
+@each_row("style", ["auto", "virtual", "path"])
 def test_parts_go_where_the_sdk_would_send_them(region: str, name: str, style: Any) -> None:
     """Parts go to the region's own host, because the global host redirects requests for a new bucket."""
     client: Any = boto3.client(

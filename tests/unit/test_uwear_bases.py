@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 from tests.fakes.mock_vendor import HANDLE, refuse_to_keep
+from tests.rows import each_row
 from tests.unit.wire_support import LINKED, adapter_of, planned
 
 from darkroom.errors import ProcessUnknown, ProviderRejected, ProviderUnavailable, SubmitInDoubt
@@ -38,15 +39,15 @@ def submitted(vendor: Forms, base: str = ROOT) -> str:
     return adapter_of(Uwear, vendor, base_url=base).submit(PLAN, LINKED, HANDLE, refuse_to_keep).process_id
 
 
-@pytest.mark.parametrize("base", [ROOT, OLD])
+@each_row("base", [ROOT, OLD])
 def test_the_configured_form_takes_the_submit_and_no_other_is_asked(base: str) -> None:
     vendor = Forms(root=(200, ACCEPTED), old=(200, ACCEPTED))
     assert submitted(vendor, base) == "4711"
     assert len(vendor.asked) == 1
 
 
-@pytest.mark.parametrize("status", [404, 405])
-@pytest.mark.parametrize(("base", "there", "process_id"), [(ROOT, "old", "v1.4711"), (OLD, "root", "root.4711")])
+@each_row("status", [404, 405])
+@each_row(("base", "there", "process_id"), [(ROOT, "old", "v1.4711"), (OLD, "root", "root.4711")])
 def test_where_a_form_has_no_such_path_the_other_takes_the_submit(
     base: str, there: str, process_id: str, status: int
 ) -> None:
@@ -56,7 +57,7 @@ def test_where_a_form_has_no_such_path_the_other_takes_the_submit(
     assert vendor.asked == [f"{gone} generation-upscale", f"{there} generation-upscale"]
 
 
-@pytest.mark.parametrize(("status", "error"), [(422, ProviderRejected), (500, SubmitInDoubt)])
+@each_row(("status", "error"), [(422, ProviderRejected), (500, SubmitInDoubt)])
 def test_a_form_that_answers_anything_else_is_not_passed_by(status: int, error: type[Exception]) -> None:
     vendor = Forms(root=(status, {"detail": "no"}), old=(200, ACCEPTED))
     with pytest.raises(error):
@@ -69,7 +70,7 @@ def test_without_the_path_in_either_form_the_submit_is_refused() -> None:
         submitted(Forms())
 
 
-@pytest.mark.parametrize(("process_id", "asked"), [("root.4711", "root 4711"), ("v1.4711", "old 4711")])
+@each_row(("process_id", "asked"), [("root.4711", "root 4711"), ("v1.4711", "old 4711")])
 def test_a_process_is_asked_of_the_form_that_took_it(process_id: str, asked: str) -> None:
     vendor = Forms(root=(200, DONE), old=(200, DONE))
     adapter_of(Uwear, vendor, base_url=ROOT).progress(process_id)
@@ -79,7 +80,7 @@ def test_a_process_is_asked_of_the_form_that_took_it(process_id: str, asked: str
         adapter_of(Uwear, gone, base_url=ROOT).progress(process_id)
 
 
-@pytest.mark.parametrize("there", ["root", "old"])
+@each_row("there", ["root", "old"])
 def test_an_id_that_names_no_form_is_unknown_only_after_a_404_of_both(there: str) -> None:
     adapter_of(Uwear, Forms(**{there: (200, DONE)}), base_url=ROOT).progress("4711")
     vendor = Forms()

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.fakes.mock_vendor import HANDLE, SENT, Vendor, answer
+from tests.rows import each_row
 from tests.unit.wire_support import WRONG, adapter_of, link_of
 
 from darkroom.errors import ProviderUnavailable
@@ -98,13 +99,13 @@ def test_a_list_without_end_is_given_up() -> None:
     assert len(vendor.requests) == module.MAX_PAGES + 1
 
 
-@pytest.mark.parametrize("status", [400, 500, 502, 404])
+@each_row("status", [400, 500, 502, 404])
 def test_a_page_that_fails_makes_the_whole_list_unknown(status: int) -> None:
     with pytest.raises(ProviderUnavailable):
         found_by(answer([entry(1)]), answer({"detail": "no"}, status))
 
 
-@pytest.mark.parametrize(
+@each_row(
     "body",
     [*(value for value in WRONG if value != []), {"generations": None}, {"generations": {}}, {"data": []}, ["text"]],
 )
@@ -115,7 +116,7 @@ def test_a_list_of_an_unknown_shape_proves_nothing(body: Any) -> None:
         found_by(answer([entry(1)]), answer(body))
 
 
-@pytest.mark.parametrize("number", [*(value for value in WRONG if value != 7 or value is True), "4711", 10**18])
+@each_row("number", [*(value for value in WRONG if value != 7 or value is True), "4711", 10**18])
 def test_an_entry_without_a_usable_id_proves_nothing(number: object) -> None:
     with pytest.raises(ProviderUnavailable):
         found_by(answer([entry(1), entry(number)]))
@@ -128,7 +129,7 @@ def test_an_entry_is_read_whole() -> None:
     assert adapter_of(Uwear, vendor, base_url=BASE).find(HANDLE, SendMode.LINK, SENT) == (expected,)
 
 
-@pytest.mark.parametrize("value", WRONG)
+@each_row("value", WRONG)
 def test_a_state_or_a_time_that_is_none_loses_no_entry(value: object) -> None:
     assert found_by(answer([entry(1, status=value, created_at=value)])) == ["1"]
 
@@ -162,7 +163,7 @@ def test_the_address_of_the_result_is_not_the_input() -> None:
     assert found_by(answer([shown | {"generation_results": []}, entry(1, OTHER)]), NOTHING) == []
 
 
-@pytest.mark.parametrize("results", [None, "text", {}, 7])
+@each_row("results", [None, "text", {}, 7])
 def test_an_address_beside_which_no_results_are_told_may_be_the_results(results: object) -> None:
     assert found_by(answer([entry(2, image_url=RESULT, generation_results=results), entry(1, OTHER)]), NOTHING) is None
 

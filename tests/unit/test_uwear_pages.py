@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.fakes.mock_vendor import HANDLE, SENT, Vendor, answer
+from tests.rows import each_row
 from tests.unit.wire_support import WRONG, adapter_of, link_of
 
 from darkroom.errors import ProviderUnavailable
@@ -76,7 +77,7 @@ def test_an_entry_is_read_whole() -> None:
     assert found == (expected,)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "text",
     [payload(), json.dumps({"input": {"images": [link_of(str(HANDLE))]}}, indent=2), payload().replace("/", "\\/"),
      payload().replace("&", "\\u0026"), json.dumps(payload()), f"{{'image_url': '{link_of(str(HANDLE))}'}}",
@@ -92,7 +93,7 @@ def test_a_request_may_stand_there_as_an_object_and_the_link_beside_it() -> None
     assert found_by(page(1, 1, entry(1, payload="", **beside))) == ["1"]
 
 
-@pytest.mark.parametrize("text", [*WRONG, "{}", "null", "[" * 100_000, "9" * 5_000, json.dumps({"prompt": "a cat"})])
+@each_row("text", [*WRONG, "{}", "null", "[" * 100_000, "9" * 5_000, json.dumps({"prompt": "a cat"})])
 def test_a_request_that_names_no_input_might_be_ours(text: object) -> None:
     assert found_by(page(1, 1, entry(2, payload=text), entry(1, OTHER))) is None
     assert found_by(page(1, 1, entry(2, payload=text), entry(1))) == ["1"]
@@ -128,14 +129,14 @@ def test_a_list_without_end_is_given_up() -> None:
     assert len(vendor.requests) == module.MAX_PAGES
 
 
-@pytest.mark.parametrize("status", [400, 404, 422, 500, 502])
+@each_row("status", [400, 404, 422, 500, 502])
 def test_a_page_that_fails_makes_the_whole_list_unknown(status: int) -> None:
     with pytest.raises(ProviderUnavailable):
         found_by(page(1, 2, entry(1)), answer({"detail": "no"}, status))
 
 
-@pytest.mark.parametrize("wrong", [value for value in WRONG if not isinstance(value, int)])
-@pytest.mark.parametrize("field", ["current_page", "max_page", "data"])
+@each_row("wrong", [value for value in WRONG if not isinstance(value, int)])
+@each_row("field", ["current_page", "max_page", "data"])
 def test_a_page_of_an_unknown_shape_proves_nothing(field: str, wrong: Any) -> None:
     body = {"current_page": 1, "max_page": 1, "total_count": 1, "data": [entry(1)]}
     if field == "data" and wrong == []:
@@ -148,7 +149,7 @@ def test_a_page_of_an_unknown_shape_proves_nothing(field: str, wrong: Any) -> No
         found_by(answer(body))
 
 
-@pytest.mark.parametrize("number", [None, "4711", 0.5, [], {}, 10**18, -1])
+@each_row("number", [None, "4711", 0.5, [], {}, 10**18, -1])
 def test_an_entry_without_a_usable_id_proves_nothing(number: object) -> None:
     with pytest.raises(ProviderUnavailable):
         found_by(page(1, 1, entry(1), entry(number)))

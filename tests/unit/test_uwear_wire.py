@@ -14,6 +14,7 @@ import httpx
 import pytest
 from tests.fakes.mock_vendor import HANDLE, SENT, Vendor, answer, refuse_to_keep
 from tests.fakes.result_server import CONTENT, Host, resolve
+from tests.rows import each_row
 from tests.unit.wire_support import (
     JPEG,
     LINK,
@@ -117,8 +118,8 @@ CALLS: dict[str, tuple[Callable[[Uwear], object], str, str]] = {
     "find": (lambda u: u.find(HANDLE, SendMode.LINK, SENT), "GET", "/generations?page=1&items_per_page=100"),
     "submit": (submit, "POST", "/generation-upscale"),
 }
-EACH_CALL = pytest.mark.parametrize("name", CALLS)
-BY_ID = pytest.mark.parametrize("call", [Uwear.progress, Uwear.cancel, lambda u, name: u.result(name).__enter__()])
+EACH_CALL = each_row("name", CALLS)
+BY_ID = each_row("call", [Uwear.progress, Uwear.cancel, lambda u, name: u.result(name).__enter__()])
 
 
 @EACH_CALL
@@ -146,7 +147,7 @@ def test_a_401_reads_the_key_again_and_repeats_once_if_it_changed(name: str) -> 
 
 
 @EACH_CALL
-@pytest.mark.parametrize(("status", "code"), [(402, ErrorCode.OUT_OF_CREDITS), (403, ErrorCode.AUTH_FAILED)])
+@each_row(("status", "code"), [(402, ErrorCode.OUT_OF_CREDITS), (403, ErrorCode.AUTH_FAILED)])
 def test_an_account_that_needs_its_owner_is_the_operators_fault(name: str, status: int, code: ErrorCode) -> None:
     with pytest.raises(OperatorFault, match="Not enough credits") as caught:
         CALLS[name][0](uwear(Vendor(answer({"detail": "Not enough credits"}, status))))
@@ -154,7 +155,7 @@ def test_an_account_that_needs_its_owner_is_the_operators_fault(name: str, statu
 
 
 @BY_ID
-@pytest.mark.parametrize(
+@each_row(
     "process_id",
     ["", ".", "..", "1/2", "../generations", "1.0", "-1", "+1", "1_0", "?x", "a", "\u0663", "1\n", "9" * 19],
 )
@@ -183,27 +184,27 @@ def test_nobody_is_asked_for_a_price_a_balance_or_to_forget() -> None:
 # --- what answers mean -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", [0, 4711, 10**18 - 1])
+@each_row("number", [0, 4711, 10**18 - 1])
 def test_an_accepted_submit_gives_its_id_and_the_usual_time(number: int) -> None:
     submission = submit(uwear(Vendor(answer({**ACCEPTED, "generation_id": number}))))
     assert (submission.process_id, submission.staged, submission.credits) == (str(number), False, None)
     assert timedelta(seconds=5) < submission.eta - datetime.now(UTC) <= timedelta(seconds=10)
 
 
-@pytest.mark.parametrize("number", [*(value for value in WRONG if value != 7 or value is True), "4711", 10**18, 7.0])
+@each_row("number", [*(value for value in WRONG if value != 7 or value is True), "4711", 10**18, 7.0])
 def test_an_acceptance_without_a_usable_id_is_in_doubt(number: object) -> None:
     with pytest.raises(SubmitInDoubt):
         submit(uwear(Vendor(answer({**ACCEPTED, "generation_id": number}))))
 
 
-@pytest.mark.parametrize(("name", "content"), NO_OBJECTS, ids=[name for name, _ in NO_OBJECTS])
+@each_row(("name", "content"), NO_OBJECTS, ids=[name for name, _ in NO_OBJECTS])
 def test_an_acceptance_that_is_no_object_is_in_doubt(name: str, content: bytes) -> None:
     with pytest.raises(SubmitInDoubt) as caught:
         submit(uwear(Vendor(raw(content))))
     assert caught.value.__cause__ is None
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("status", "error"),
     [(400, ProviderRejected), (404, ProviderRejected), (422, ProviderRejected), (307, ProviderRejected),
      (302, SubmitInDoubt), (408, SubmitInDoubt), (429, Throttled), (500, SubmitInDoubt), (503, SubmitInDoubt)],
@@ -215,9 +216,7 @@ def test_each_status_of_a_submit_has_its_meaning(status: int, error: type[Darkro
     assert type(caught.value) is error
 
 
-@pytest.mark.parametrize(
-    ("error", "meaning"), [(httpx.ConnectTimeout("x"), NothingSent), (httpx.ReadTimeout("x"), SubmitInDoubt)]
-)
+@each_row(("error", "meaning"), [(httpx.ConnectTimeout("x"), NothingSent), (httpx.ReadTimeout("x"), SubmitInDoubt)])
 def test_a_submit_that_breaks_is_in_doubt_unless_it_was_never_connected(
     error: Exception, meaning: type[DarkroomError]
 ) -> None:
@@ -225,7 +224,7 @@ def test_a_submit_that_breaks_is_in_doubt_unless_it_was_never_connected(
         submit(uwear(Vendor(error)))
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("word", "state"),
     [("Created", ProcessState.RUNNING), ("Queued", ProcessState.RUNNING), ("Ongoing", ProcessState.RUNNING),
      ("Done", ProcessState.COMPLETED), ("Error", ProcessState.FAILED), ("Failed", ProcessState.FAILED),
@@ -237,8 +236,8 @@ def test_each_status_word_has_its_meaning(word: object, state: ProcessState) -> 
     assert (progress.state, progress.vendor_word) == (state, str(word)[:40])
 
 
-@pytest.mark.parametrize("name", [name for name, (_, method, _) in CALLS.items() if method == "GET"])
-@pytest.mark.parametrize(("kind", "content"), NO_OBJECTS, ids=[kind for kind, _ in NO_OBJECTS])
+@each_row("name", [name for name, (_, method, _) in CALLS.items() if method == "GET"])
+@each_row(("kind", "content"), NO_OBJECTS, ids=[kind for kind, _ in NO_OBJECTS])
 def test_a_read_of_an_unknown_shape_is_no_answer(name: str, kind: str, content: bytes) -> None:
     with pytest.raises(ProviderUnavailable) as caught:
         CALLS[name][0](uwear(Vendor(raw(content))))
@@ -254,7 +253,7 @@ def test_a_result_is_the_first_ones_link_opened() -> None:
     assert not [request for request in host.requests if "authorization" in request.headers]
 
 
-@pytest.mark.parametrize("before", [None, {}, {"image_url": None}, {"image_url": ""}, {"image_url": 7}, "text"])
+@each_row("before", [None, {}, {"image_url": None}, {"image_url": ""}, {"image_url": 7}, "text"])
 def test_a_result_without_a_link_does_not_hide_the_next(before: Any) -> None:
     host = Host()
     results = [before, {"generation_result_id": 2, "image_url": RESULT, "status": "Done"}]
@@ -262,7 +261,7 @@ def test_a_result_without_a_link_does_not_hide_the_next(before: Any) -> None:
         assert link.size_bytes == len(CONTENT)
 
 
-@pytest.mark.parametrize(
+@each_row(
     "results", [*WRONG, [RESULT], [[RESULT]], [{}], [{"image_url": None}], [{"image_url": 7}], {"image_url": RESULT}]
 )
 def test_a_result_without_a_link_is_not_ready(results: Any) -> None:

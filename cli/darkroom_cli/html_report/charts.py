@@ -20,6 +20,7 @@ COLOURS = 5  # --bar-1 to --bar-5; a sixth provider would have the first colour 
 WIDE, NARROW = 1060, 330  # pixels of the plot, without its axes
 DAY_HEIGHT, BAR_HEIGHT, WIDEST_BAR = 170, 22, 40
 LABEL_COLUMNS, LABEL_SPACE = 22, 170  # characters as on a terminal, and pixels; Vega would cut characters in two
+NO_BREAK_SPACE = "\u00a0"
 FONT = "system-ui, sans-serif"
 CONFIG = {
     "view": {"stroke": None},
@@ -81,8 +82,10 @@ def by_group(bars: Sequence[Bar], providers: Sequence[str]) -> str:
 
 
 def _label(name: str) -> str:
+    """Return a name as the chart shows it. It ends in a space: Vega keeps groups in plain objects, in which a name such as
+    `constructor` would find what every object has."""
     is_wide = cell_len(name) > len(name)
-    return shortened(name, LABEL_COLUMNS // 2 if is_wide else LABEL_COLUMNS)
+    return shortened(name, LABEL_COLUMNS // 2 if is_wide else LABEL_COLUMNS) + NO_BREAK_SPACE
 
 
 def _days(rows: Sequence[Mapping[str, object]]) -> dict[str, Any]:

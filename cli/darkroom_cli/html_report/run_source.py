@@ -18,7 +18,7 @@ from darkroom.model import BudgetMonth, Job, JobStatus
 from darkroom.setting_layers import canonical
 from darkroom_cli.html_report.report_source import Advice, NotShown, Origins, Picture, ReportSource
 from darkroom_local import credits_csv, folder_state, ledger_journal, local_cures
-from darkroom_local.result_downloads import UnsafeKey, safe_target
+from darkroom_local.result_files import UnsafeKey, safe_target
 
 if TYPE_CHECKING:
     from darkroom_local.local_stack import LocalStack

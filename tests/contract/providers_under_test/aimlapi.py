@@ -28,6 +28,7 @@ class AimlapiUnderTest(SimulatedProvider):
     reads: ClassVar = {
         "status": ("status", "list"),
         "list": ("list", "list"),
+        "key": ("key", "list"),
         "cancel": ("cancel", "list"),
         "download": ("download", "list"),
         "account": ("account", "account"),

@@ -12,9 +12,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from tests.contract.input_pictures import noise
+from tests.contract.shared_servers import Site
 from tests.fakes.calendar import TODAY
 
 from darkroom import images, planning, setting_layers
@@ -38,6 +39,7 @@ CALLS: Mapping[str, Callable[[ProviderUnderTest, str], Any]] = {
     "estimate": lambda under_test, process_id: under_test.provider.estimate(
         under_test.plan(), under_test.side, under_test.side
     ),
+    "key": lambda under_test, process_id: under_test.provider.check_key(),
     "account": lambda under_test, process_id: under_test.provider.balance(),
 }
 
@@ -80,12 +82,20 @@ class ProviderUnderTest(ABC):
     provider: Provider
     secrets: tuple[str, ...]  # texts that no error may contain; the API key is the first
 
-    def __init__(self) -> None:
+    def __init__(self, site: Site) -> None:
+        self.site = site
         self.job_id = uuid.uuid4().hex
         self.since = datetime.now(UTC)
         self.kept: dict[str, bytes] = {}
         self.pieces: list[int] = []  # the lengths of the pieces that `keep` received
         self.links_created: list[str] = []
+
+    def anew(self) -> Self:
+        """Return the same provider as another test gets it."""
+        return type(self)(self.site)
+
+    def close(self) -> None:  # noqa: B027 (the vendor in memory ends with the test)
+        """Remove what the test has left in the vendor."""
 
     @abstractmethod
     def add_fault(self, kind: str, *, on: str = "submit", times: int | None = 1, **options: float) -> None:

@@ -32,10 +32,9 @@ class FakeProviderUnderTest(ProviderUnderTest):
     unknown_status_word = "Queued2"
 
     def __init__(self, site: Site) -> None:
-        super().__init__()
+        super().__init__(site)
         self.now = self.since = datetime(2026, 1, 1, tzinfo=UTC)
         self.secrets = (KEY,)
-        self.site = site
         self.fake = self.provider = FakeProvider(clock=lambda: self.now, key=KEY)
 
     def add_fault(self, kind: str, *, on: str = "submit", times: int | None = 1, **options: float) -> None:

@@ -30,6 +30,7 @@ class OxenUnderTest(SimulatedProvider):
     reads: ClassVar = {
         "status": ("status", "status"),
         "list": ("list", "list"),
+        "key": ("key", "list"),
         "history": ("list", "history"),
         "cancel": ("cancel", "cancel"),
         "look before cancel": ("cancel", "status"),

@@ -80,8 +80,7 @@ class SimulatedProvider(ProviderUnderTest):
     )
 
     def __init__(self, site: Site, **settings: Any) -> None:
-        super().__init__()
-        self.site = site
+        super().__init__(site)
         set_up = {"api_key": KEY, "speed": 1000, **self.settings, **settings}
         self.simulator = site.running(type(self).simulator_class, set_up)
         self.keys = Keys(KEY)
@@ -89,6 +88,7 @@ class SimulatedProvider(ProviderUnderTest):
         self.provider = self.at(self.simulator.base_url)
         self.consumed_before = self.simulator.account.consumed_credits
         self._others: list[SimulatedProvider] = []
+        self._deaf = socket.socket()
 
     def at(self, base_url: str, client: httpx.Client | None = None, local: bool = True) -> Provider:
         """Return an adapter that calls the vendor at `base_url`."""
@@ -106,6 +106,7 @@ class SimulatedProvider(ProviderUnderTest):
         """Remove the faults and the journal from the simulator, and record which faults the test met."""
         for other in self._others:
             other.close()
+        self._deaf.close()
         self.count_faults_met()
         self.simulator.faults.clear()
         self.simulator.journal.clear()
@@ -153,10 +154,8 @@ class SimulatedProvider(ProviderUnderTest):
         self.keys.stored = key
 
     def unreachable(self) -> Provider:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        return self.at(f"http://127.0.0.1:{port}{self.base_path}")
+        self._deaf.bind(("127.0.0.1", 0))  # nobody else can get this port, and nobody listens there
+        return self.at(f"http://127.0.0.1:{self._deaf.getsockname()[1]}{self.base_path}")
 
     def strict(self) -> Provider:
         return self.at(self.simulator.base_url, local=False)

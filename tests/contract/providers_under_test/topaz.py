@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, ClassVar
 
-import httpx
 from tests.contract.input_pictures import noise
 from tests.contract.providers_under_test.base import CALLS, KEY
 from tests.contract.providers_under_test.simulated import SimulatedProvider
@@ -35,7 +34,7 @@ class TopazUnderTest(SimulatedProvider):
             "fetches at once", "size of its own", "removed entries", "no synchronous calls later", "kept inputs", "callbacks",
         }
     )  # fmt: skip
-    reads: ClassVar = {call: (call, call) for call in CALLS}
+    reads: ClassVar = {call: (call, call) for call in CALLS} | {"key": ("key", "list")}
     operator_faults: ClassVar = {
         "auth": ErrorCode.AUTH_FAILED, "forbidden": ErrorCode.AUTH_FAILED, "no_funds": ErrorCode.OUT_OF_CREDITS,
         "no_subscription": ErrorCode.OUT_OF_CREDITS, "topping_up": ErrorCode.OUT_OF_CREDITS,
@@ -77,8 +76,7 @@ class TopazUnderTest(SimulatedProvider):
 
     def clear_list(self) -> None:
         """Delete the jobs of earlier tests from the vendor's list, because it shows a whole week."""
-        url = f"{self.simulator.base_url}/status"
-        httpx.delete(url, headers={"X-API-Key": KEY}, verify=False, trust_env=False).raise_for_status()
+        self.site.client.delete(f"{self.simulator.base_url}/status", headers={"X-API-Key": KEY}).raise_for_status()
         self.simulator.journal.clear()
 
     def refused(self, what: str) -> tuple[Plan, ImageStream]:

@@ -30,6 +30,7 @@ class UwearUnderTest(SimulatedProvider):
     reads: ClassVar = {
         "status": ("status", "status"),
         "list": ("list", "list"),
+        "key": ("key", "list"),
         "cancel": ("cancel", "status"),
         "download": ("download", "status"),
     }

@@ -17,6 +17,8 @@ TIME_TO_TRY = "#retry_at <= :now"
 NOT_PAUSED = "attribute_not_exists(#paused_at)"
 # The circuit must still be open. A job that waits although the circuit was closed must not leave `waiting_at` in the row.
 STILL_OPEN = "attribute_exists(#retry_at)"
+# The provider must have a row, because an operator may resume a provider that was never paused.
+KNOWN = "attribute_exists(pk)"
 OPENED = ("retry_at", "opened_at", "waiting_at", "error_code", "error")
 
 
@@ -69,7 +71,7 @@ class DynamoCircuits:
 
     def resume(self, provider: str) -> None:
         """End a pause and close the circuit."""
-        self._update(Write(_key(provider), remove=[*OPENED, "paused_at", "paused_why"]))
+        self._update(Write(_key(provider), remove=[*OPENED, "paused_at", "paused_why"], when=[KNOWN]))
 
     def _update(self, write: Write) -> bool:
         try:

@@ -9,7 +9,7 @@ from typing import Any
 
 from darkroom.aws import items
 from darkroom.aws.ledger_table import LedgerTable, Range
-from darkroom.model import BudgetMonth, Job
+from darkroom.model import BudgetMonth, Job, JobStatus
 from darkroom.timestamps import stamp
 
 ONE_DAY = timedelta(days=1)
@@ -54,6 +54,21 @@ class DynamoJobQueries:
         key = items.text(items.job_key(job_id), "pk") or ""
         rows = [row for row in self.table.partition(key) if "run" in row]
         return sorted(map(items.job_of, rows), key=lambda job: job.run)
+
+    def open_ids(self) -> Mapping[str, JobStatus]:
+        """Query the keys of each open status in the index."""
+        return {
+            key.removeprefix("JOB#"): status
+            for status in sorted(items.OPEN)
+            for key in self.table.partition_keys("OpenJobs", "open_status", status.value)
+        }
+
+    def ids_uploaded(self, first: datetime, last: datetime) -> Iterator[str]:
+        """Query the keys of the days from the last one to the first."""
+        within = _between(first, last)
+        for day in _days(first, last):
+            for keys in self.table.pages("JobsByDay", "day", day, newest_first=True, within=within):
+                yield from ((items.text(key, "pk") or "").removeprefix("JOB#") for key in keys)
 
     def count_open(self) -> Mapping[str, int]:
         """Count each open status in the index."""

@@ -8,11 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from darkroom.errors import OperatorFault
-from darkroom.model import Alarm
+from darkroom.errors import ErrorCode, OperatorFault
+from darkroom.model import Alarm, Job, JobStatus
 from darkroom.ports import Alerts, Circuits, Clock
 
 RETRY_AFTER = timedelta(minutes=15)  # from the failure to the first probe; nobody corrects an account within minutes
+ACCOUNT_CODES = frozenset({ErrorCode.AUTH_FAILED, ErrorCode.OUT_OF_CREDITS})  # of jobs that an open circuit holds back
 PROBE_WINDOW = timedelta(minutes=5)  # from one probe to the next, in case the first probe's worker died
 
 
@@ -47,7 +48,7 @@ class CircuitBreaker:
         if circuit is None:
             return Admitted(probing=False)
         if circuit.paused:
-            return Blocked(now + RETRY_AFTER, None, f"submits to {provider} are paused: {circuit.error}")
+            return Blocked(now + RETRY_AFTER, None, f"{_paused(provider)}: {circuit.error}")
         if circuit.retry_at is not None and circuit.retry_at > now:
             return Blocked(circuit.retry_at, circuit.error_code, circuit.error or "")
         if self.circuits.probe(provider, now, now + PROBE_WINDOW):
@@ -66,3 +67,15 @@ class CircuitBreaker:
         submit, because both show that the account is usable."""
         if admission.probing:
             self.circuits.close(provider)
+
+
+def holds_back(provider: str, job: Job) -> bool:
+    """Return whether the job waits because the provider's circuit was open or the provider was paused. A job that a worker has,
+    or that waits for another reason, is not held back."""
+    if job.status is not JobStatus.CLAIMED or job.provider != provider or job.lease_until is not None:
+        return False
+    return job.error_code in ACCOUNT_CODES or (job.error or "").startswith(_paused(provider))
+
+
+def _paused(provider: str) -> str:
+    return f"submits to {provider} are paused"

@@ -22,15 +22,19 @@ from darkroom.errors import (
     ProviderSilent,
 )
 from darkroom.model import NOTHING, FoundProcess, Job, JobDue, JobStatus
-from darkroom.pipeline import job_lookup
+from darkroom.pipeline import circuit_breaker, job_lookup
 from darkroom.pipeline.finalize import Finalize
 from darkroom.pipeline.in_doubt_lookup import chargeable_processes, find_processes
 from darkroom.pipeline.process_binding import Binding, claims_process
 from darkroom.pipeline.settlement import Settlement
+from darkroom.pipeline.submit_retries import MESSAGE_LATE
 from darkroom.ports import Circuits, Clock, IntakeQueue, JobQueries, Ledger, OperatorLedger, Provider
+from darkroom.queue_messages import MAX_DELAY_SECONDS
 
 ATTEMPTS = 5  # how often a job is read again if a worker changes it at the same time
 INVOCATION = timedelta(minutes=15)  # the longest time that a command may take
+HANDED_ON_A_SECOND = 5  # the pace of the sweep, MAX_REQUEUED_CLAIMS a minute
+MOST_HANDED_ON = HANDED_ON_A_SECOND * MAX_DELAY_SECONDS  # SQS delays no message longer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,9 +148,26 @@ class OperatorCommands:
         """Stop submits to the provider until `resume`. Jobs that were sent before go on. Raises Inapplicable."""
         self.circuits.pause(self._known(provider), why, self.clock())
 
-    def resume(self, provider: str) -> None:
-        """Allow submits to the provider again. Raises Inapplicable."""
+    def resume(self, provider: str) -> int:
+        """Allow submits to the provider again, and hand on the jobs that waited for it: five a second, as the sweep does. Return
+        their number. What is left after an interruption, or over 4,500 jobs, is handed on by the sweep. Raises Inapplicable."""
         self.circuits.resume(self._known(provider))
+        handed_on = 0
+        for job in self.operator_ledger.jobs(status=JobStatus.CLAIMED):
+            if handed_on == MOST_HANDED_ON:
+                break
+            if circuit_breaker.holds_back(provider, job):
+                with suppress(LostClaim):  # a worker has taken it
+                    self._hand_on(job, handed_on // HANDED_ON_A_SECOND)
+                    handed_on += 1
+        return handed_on
+
+    def _hand_on(self, job: Job, delay_seconds: int) -> None:
+        """Make the job due now, and send its message with a delay. The sweep looks at it after the message must have come."""
+        now = self.clock()
+        look_at = now + timedelta(seconds=delay_seconds) + MESSAGE_LATE
+        self.ledger.postpone(job, now, error=f"submits to {job.provider} are allowed again", look_at=look_at)
+        self.intake.requeue(JobDue(job.job_id), delay_seconds)
 
     def _known(self, provider: str) -> str:
         if provider not in self.providers:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from darkroom.model import BudgetMonth, Job
+from darkroom.model import BudgetMonth, Job, JobStatus
 
 
 class JobQueries(Protocol):
@@ -32,6 +32,14 @@ class JobQueries(Protocol):
 
     def runs(self, job_id: str) -> Sequence[Job]:
         """Return all runs of a job, the last one last. Empty if there is no such job. One read."""
+
+    def open_ids(self) -> Mapping[str, JobStatus]:
+        """Return job id → status of all open jobs, as the index has them; it may lag for a moment. Reads grow with the thousands
+        of open jobs."""
+
+    def ids_uploaded(self, first: datetime, last: datetime) -> Iterator[str]:
+        """Yield the ids of the jobs that were created from `first` to before `last`. Reads grow with the days between them, and
+        with the hundreds of jobs."""
 
     def count_open(self) -> Mapping[str, int]:
         """Return open status → number of jobs. Reads grow with the thousands of open jobs."""

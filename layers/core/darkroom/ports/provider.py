@@ -89,5 +89,9 @@ class Provider(Protocol):
     def refresh_key(self) -> None:
         """Read the API key again. Repeat safe."""
 
+    def check_key(self) -> None:
+        """Make a call that costs nothing and that the vendor answers only to a valid key. Raises OperatorFault with AuthFailed if
+        the vendor refuses the key. Repeat safe."""
+
     def balance(self) -> Balance | None:
         """Return the account's credits, or None if the vendor does not publish them. Repeat safe."""

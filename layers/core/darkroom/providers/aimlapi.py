@@ -125,6 +125,12 @@ class Aimlapi(Adapter):
         self.progress(process_id)
         return False
 
+    def check_key(self) -> None:
+        """GET /v2/logs with a page of one row. The list of models is public and shows nothing about a key."""
+        now = datetime.now(UTC)
+        page = {"start": _format_time(now - CLOCK_SKEW), "end": _format_time(now), "limit": "1", "offset": "0"}
+        parsing.read_object(self._api.read("GET", "v2/logs", params=page))
+
     def balance(self) -> Balance:
         """GET /v2/billing and return its dollars as credits. assumed: the cost of running calls is already deducted."""
         dollars = parsing.read_number(parsing.read_object(self._api.read("GET", "v2/billing")).get("current_balance"))

@@ -149,6 +149,10 @@ class Oxen(Adapter):
         self._api.read_process("DELETE", f"ai/queue/{process_id}")
         return STATES.get(str(self._row(process_id).get("status", ""))) is ProcessState.CANCELLED
 
+    def check_key(self) -> None:
+        """GET /ai/queue for the generations that wait, which are few. The list of models may be public."""
+        self._queue("queued")
+
     def estimate(self, plan: Plan, width: int, height: int) -> Estimate:
         """Return the model's price from the vendor. It is cached for an hour. Raises InvalidSetting if the model's schema no
         longer takes a value of the plan."""

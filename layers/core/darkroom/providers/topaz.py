@@ -242,6 +242,11 @@ class Topaz(Adapter):
         except ProcessUnknown:
             return
 
+    def check_key(self) -> None:
+        """GET /status with a page of one entry. The balance is not asked for, because a key may submit and not read it."""
+        page = {"paginated": "true", "limit": "1"}
+        topaz_answers.parse_page(http_client.read_json(self._api.read("GET", "status", params=page)))
+
     def balance(self) -> Balance:
         """GET /account/v1/credits/balance at the base URL's host, without the base URL's path."""
         http_client.check_base_url(NAME, self._api.base_url)

@@ -119,6 +119,16 @@ class Uwear(Adapter):
         self._generation(process_id)
         return False
 
+    def check_key(self) -> None:
+        """GET a page of one entry of the list of generations, at the form of the base URL that has it."""
+        for base in self._bases():
+            try:
+                self._read_page(base, page=1, items_per_page=1)
+            except ProcessUnknown:
+                continue
+            return
+        raise ProviderUnavailable("the provider has no list of generations: check the base URL of uwear")
+
     def _result_url(self, process_id: str) -> str:
         url = next(iter(_result_urls(self._generation(process_id))), None)
         if url is None:

@@ -1,0 +1,309 @@
+"""Tests `darkroom enhance`: what it sends and refuses, that nothing is paid twice, and that results come home."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.fakes.application import ApplicationUnderTest, picture
+from tests.fakes.aws_account import INPUT, OUTPUT
+from tests.unit.cli_support import Stack, deployed, run
+
+from darkroom.model import JobStatus, Limits, Upload
+from darkroom.setting_layers import metadata_layer, resolve
+from darkroom_cli import deployed_stack, following, sending
+from darkroom_cli.earlier_uploads import MARK
+
+
+@pytest.fixture
+def stack() -> Iterator[Stack]:
+    with deployed() as made:
+        yield made
+
+
+@pytest.fixture
+def application(stack: Stack) -> ApplicationUnderTest:
+    return stack.application
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(3):
+        (folder / f"{number}.jpg").write_bytes(picture(40 + number, 30))
+    return folder
+
+
+@pytest.fixture
+def works(application: ApplicationUnderTest, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Let the application process all uploads whenever the command waits."""
+
+    def work(seconds: float = 0) -> None:
+        listed = application.cloud.s3.list_object_versions(Bucket=INPUT).get("Versions", [])
+        known = {job.source_version for job in application.cloud.jobs()}
+        for version in listed:
+            if version["VersionId"] not in known:
+                application.complete(Upload(INPUT, version["Key"], version["VersionId"], version["ETag"].strip('"')))
+
+    monkeypatch.setattr(following, "pause", work)
+    return work
+
+
+def enhanced(*arguments: object, code: int = 0) -> list[dict[str, Any]]:
+    """Run `darkroom enhance --json` and return its objects."""
+    done = run("enhance", *map(str, arguments), "--json")
+    assert done.exit_code == code, done.output + done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def versions(application: ApplicationUnderTest) -> int:
+    return len(application.cloud.s3.list_object_versions(Bucket=INPUT).get("Versions", []))
+
+
+def test_pictures_are_sent_followed_and_brought(
+    application: ApplicationUnderTest, photos: Path, works: object, tmp_path: Path
+) -> None:
+    done = run("enhance", str(photos), "--set", "scale=2", "--out", str(tmp_path / "out"))
+    assert done.exit_code == 0, done.output
+    assert "to send: 3 pictures: 3 credits of topaz, 0.36 USD" in done.stdout
+    assert "3 of 3 completed, 3 credits of topaz, 0.36 USD" in done.stdout
+    for number in range(3):
+        assert (tmp_path / "out" / f"{number}.jpg").read_bytes() == application.cloud.body(f"{number}.jpg")
+    assert {job.settings["scale"] for job in application.cloud.jobs()} == {"2"}
+    application.assert_books_balance()
+
+
+def test_the_same_command_again_pays_nothing_and_sends_nothing(
+    application: ApplicationUnderTest, photos: Path, works: object, tmp_path: Path
+) -> None:
+    first = enhanced(photos, "--set", "scale=2", "--out", tmp_path / "out")
+    (tmp_path / "out" / "1.jpg").unlink()
+    second = enhanced(photos, "--set", "Scale=2", "--out", tmp_path / "out")
+    assert [one["fate"] for one in first] == ["sent"] * 3
+    assert [one["fate"] for one in second] == ["sent before"] * 3
+    assert [one["job_id"] for one in first] == [one["job_id"] for one in second]
+    assert (tmp_path / "out" / "1.jpg").is_file()
+    assert (versions(application), len(application.provider.processes)) == (3, 3)
+
+
+def test_other_settings_or_again_make_another_paid_job(
+    application: ApplicationUnderTest, photos: Path, works: object
+) -> None:
+    enhanced(photos / "0.jpg")
+    enhanced(photos / "0.jpg", "--set", "scale=2", "--watch")
+    enhanced(photos / "0.jpg", "--set", "scale=2", "--again", "--watch")
+    assert len(application.cloud.jobs()) == 3
+
+
+def test_what_is_paid_again_or_replaced_is_said(application: ApplicationUnderTest, photos: Path) -> None:
+    run("enhance", str(photos / "0.jpg"))
+    assert "paid again: 1 file" in run("enhance", str(photos / "0.jpg"), "--set", "scale=2").stdout
+    (photos / "0.jpg").write_bytes(picture(99, 99))
+    said = run("enhance", str(photos / "0.jpg"), "--replace").stdout
+    assert "in the place of another picture: 1 file" in said
+    assert "paid again" not in said
+
+
+def test_pictures_with_the_same_bytes_are_named(application: ApplicationUnderTest, photos: Path) -> None:
+    (photos / "copy.jpg").write_bytes((photos / "1.jpg").read_bytes())
+    assert "the same bytes, paid for each: 1.jpg, copy.jpg" in run("enhance", str(photos)).stdout
+
+
+def test_a_budget_that_is_too_small_is_told_before_the_upload(photos: Path) -> None:
+    with deployed(Limits({}, Decimal("0.25"), {}, {})):
+        said = run("enhance", str(photos)).stdout
+    assert "leaves 0.25 USD: what does not fit is refused, unpaid" in said
+
+
+def test_another_picture_with_the_same_key_is_not_replaced_unasked(
+    application: ApplicationUnderTest, photos: Path, works: object
+) -> None:
+    application.cloud.put("0.jpg", picture(90, 90))
+    (one,) = enhanced(photos / "0.jpg", code=1)
+    assert one["fate"] == "refused"
+    assert "--replace" in one["message"]
+    assert versions(application) == 1
+    enhanced(photos / "0.jpg", "--to", "other")
+    enhanced(photos / "0.jpg", "--replace")
+    assert versions(application) == 3
+
+
+def test_settings_are_checked_before_anything_is_sent(application: ApplicationUnderTest, photos: Path) -> None:
+    for wrong, hint in (
+        ("sclae=2", "scale"),
+        ("model=Standrd V2", "Standard V2"),
+        ("scale=99", "16"),
+        ("scale", "key="),
+    ):
+        done = run("enhance", str(photos), "--set", wrong)
+        assert done.exit_code == 2
+        assert hint in done.stderr
+    assert application.cloud.keys(INPUT) == set()
+
+
+def test_what_submit_would_refuse_is_not_sent(application: ApplicationUnderTest, photos: Path, works: object) -> None:
+    (photos / "1.jpg").write_bytes(b"no picture")
+    (photos / "notes.txt").write_text("notes")
+    found = {one["key"]: one for one in enhanced(photos, "--watch", code=1)}
+    assert (found["1.jpg"]["fate"], found["1.jpg"]["code"]) == ("refused", "UnsupportedFormat")
+    assert application.cloud.keys(INPUT) == {"0.jpg", "2.jpg"}
+    assert {found[key]["status"] for key in ("0.jpg", "2.jpg")} == {"COMPLETED"}
+
+
+def test_a_file_in_the_way_is_found_before_anything_is_paid(
+    application: ApplicationUnderTest, photos: Path, works: object
+) -> None:
+    before = (photos / "0.jpg").read_bytes()
+    found = enhanced(photos / "0.jpg", "--out", photos, code=1)
+    assert "is no result of Darkroom" in found[0]["message"]
+    assert (photos / "0.jpg").read_bytes() == before
+    assert versions(application) == 0
+
+
+def test_a_newer_result_replaces_an_older_one_that_was_saved(
+    application: ApplicationUnderTest, photos: Path, works: object, tmp_path: Path
+) -> None:
+    enhanced(photos / "0.jpg", "--out", tmp_path / "out")
+    older = (tmp_path / "out" / "0.jpg").read_bytes()
+    enhanced(photos / "0.jpg", "--out", tmp_path / "out", "--set", "scale=4")
+    assert older != (tmp_path / "out" / "0.jpg").read_bytes() == application.cloud.body("0.jpg")
+
+
+def test_ctrl_c_leaves_the_jobs_running_and_says_how_to_come_back(
+    application: ApplicationUnderTest, photos: Path, monkeypatch: pytest.MonkeyPatch, works: Callable[[], None]
+) -> None:
+    def interrupt(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    work = following.pause
+    monkeypatch.setattr(following, "pause", interrupt)
+    done = run("enhance", str(photos), "--watch")
+    assert done.exit_code == 130
+    assert "0 are over, 3 go on without this command. The same command again follows them" in done.stderr
+    monkeypatch.setattr(following, "pause", work)
+    again = enhanced(photos, "--watch")
+    assert {one["status"] for one in again} == {JobStatus.COMPLETED}
+    assert len(application.provider.processes) == 3
+
+
+def test_ctrl_c_during_an_upload_leaves_nothing_of_it_behind(
+    application: ApplicationUnderTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "large.jpg").write_bytes(picture() + bytes(20_000_000))  # as phones append videos; it goes in parts
+
+    def interrupted(future: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sending, "_problem", interrupted)
+    done = run("enhance", str(tmp_path / "large.jpg"))
+    assert done.exit_code == 130
+    assert "1 were not sent" in done.stderr
+    assert application.cloud.s3.list_multipart_uploads(Bucket=INPUT).get("Uploads", []) == []
+
+
+def test_two_commands_at_once_upload_a_file_once(
+    application: ApplicationUnderTest, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = sending.send
+
+    def late(s3: Any, bucket: str, parcels: Any, moved: Any) -> Any:
+        application.cloud.put("0.jpg", picture(40, 30))  # the other command was faster
+        return real(s3, bucket, parcels, moved)
+
+    monkeypatch.setattr(sending, "send", late)
+    (one,) = enhanced(photos / "0.jpg", code=1)
+    assert (one["fate"], versions(application)) == ("not sent", 1)
+    assert "run the command again" in one["message"]
+
+
+def test_more_than_twenty_are_asked_about(application: ApplicationUnderTest, tmp_path: Path) -> None:
+    for number in range(21):
+        (tmp_path / f"{number}.jpg").write_bytes(picture())
+    refused = run("enhance", str(tmp_path), typed="n\n")
+    assert (refused.exit_code, application.cloud.keys(INPUT)) == (1, set())
+    assert "21 pictures: 21 credits of topaz, 2.52 USD" in refused.output
+    assert run("enhance", str(tmp_path), "--yes").exit_code == 0
+    assert len(application.cloud.keys(INPUT)) == 21
+
+
+@pytest.mark.parametrize("files", [["nowhere.jpg"], ["a/x.jpg", "b/x.jpg"], ["empty"]])
+def test_files_that_cannot_be_sent_end_the_command(
+    application: ApplicationUnderTest, tmp_path: Path, files: list[str]
+) -> None:
+    for folder in ("a", "b", "empty"):
+        (tmp_path / folder).mkdir()
+    for folder in ("a", "b"):
+        (tmp_path / folder / "x.jpg").write_bytes(picture())
+    done = run("enhance", *(str(tmp_path / file) for file in files))
+    assert done.exit_code == 2
+    assert application.cloud.keys(INPUT) == set()
+
+
+def test_a_folder_for_results_that_cannot_be_made_ends_the_command(
+    application: ApplicationUnderTest, photos: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    done = run("enhance", str(photos), "--out", str(tmp_path / "file" / "out"))
+    assert done.exit_code == 2
+    assert "cannot be made" in done.stderr
+    assert application.cloud.keys(INPUT) == set()
+
+
+def test_a_result_that_another_upload_replaced_is_not_saved_as_its_own(
+    application: ApplicationUnderTest, photos: Path, works: Callable[[], None], tmp_path: Path
+) -> None:
+    enhanced(photos / "0.jpg", "--watch")
+    application.complete(application.cloud.put("0.jpg", picture(90, 90), Metadata={}))
+    enhanced(photos / "0.jpg", "--to", "x", "--watch")
+    application.cloud.s3.copy_object(
+        Bucket=OUTPUT, Key="x/0.jpg", CopySource=f"{OUTPUT}/0.jpg", MetadataDirective="COPY"
+    )
+    (one,) = enhanced(photos / "0.jpg", "--to", "x", "--out", tmp_path / "out", code=1)
+    assert "holds the result of another upload" in one["message"]
+
+
+def test_a_job_that_ended_without_a_result_is_told_and_not_sent_again(
+    application: ApplicationUnderTest, photos: Path
+) -> None:
+    enhanced(photos / "0.jpg")
+    upload = Upload(INPUT, "0.jpg", application.cloud.s3.head_object(Bucket=INPUT, Key="0.jpg")["VersionId"])
+    application.deliver(upload)
+    application.operate.cancel(application.job().job_id)
+    done = run("enhance", str(photos / "0.jpg"), "--watch")
+    assert done.exit_code == 1
+    assert "`darkroom rerun 0.jpg` runs it again" in done.stdout
+    assert versions(application) == 1
+
+
+def test_an_upload_whose_job_has_expired_is_not_waited_for(
+    application: ApplicationUnderTest, photos: Path, stack: Stack
+) -> None:
+    enhanced(photos / "0.jpg")
+    application.clock.advance(31 * 24 * 3600)
+    (one,) = enhanced(photos / "0.jpg", "--watch", code=1)
+    assert "--again" in one["message"]
+
+
+def test_files_that_the_stack_does_not_take_stay_out_of_a_folder(
+    stack: Stack, application: ApplicationUnderTest, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limited = replace(stack, environment={"INPUT_PREFIX": "in/", "INPUT_SUFFIXES": ".jpg"})
+    monkeypatch.setattr(deployed_stack, "connect", lambda name: limited)
+    (photos / "3.JPG").write_bytes(picture())
+    done = run("enhance", str(photos))
+    assert "left out: 1 file " in done.stdout
+    assert application.cloud.keys(INPUT) == {"in/0.jpg", "in/1.jpg", "in/2.jpg"}
+    assert run("enhance", str(photos / "3.JPG")).exit_code == 2
+
+
+@pytest.mark.parametrize("prefix", ["", "darkroom:", "darkroom-source:", "dark"])
+def test_the_mark_of_an_upload_is_never_taken_for_a_setting(prefix: str) -> None:
+    layer = metadata_layer({MARK: "0" * 57, "darkroom-model": "CGI"}, prefix)
+    settings = resolve([layer], default_provider="topaz", allowed_providers=["topaz"])
+    assert settings.values.keys() <= {"provider", "model"}
