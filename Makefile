@@ -9,6 +9,7 @@ INSTALLED := $(VENV)/.installed
 LAYER := .build/layer/.installed
 BENCH_INSTALLED := $(VENV)/.bench
 MUTANTS_INSTALLED := $(VENV)/.mutants
+BROWSER_INSTALLED := $(VENV)/.browser
 GATES_INSTALLED := $(GATES)/.installed
 SAM := .venv-sam/bin/sam
 AWS := .venv-aws/bin/aws
@@ -22,7 +23,7 @@ PART ?= # a text in the paths of the modules that `make mutants` tries; empty me
 QUICK ?= # any text here means small sizes and few rounds, and no results are written
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint types versions template docs smoke soak bench mutants lock clean
+.PHONY: help install demo test check lint types versions template docs browser screens smoke soak bench mutants lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -38,6 +39,10 @@ $(BENCH_INSTALLED): $(INSTALLED)
 
 $(MUTANTS_INSTALLED): $(INSTALLED)
 	$(BIN)/python -m pip install $(PIP_QUIET) -e '.[local,dev,mutants]' -c requirements.lock
+	touch $@
+
+$(BROWSER_INSTALLED): $(INSTALLED)
+	$(BIN)/python -m pip install $(PIP_QUIET) -e '.[local,dev,browser]' -c requirements.lock
 	touch $@
 
 # The packages that the Lambda layer contains in addition to the runtime. The embedded cloud deploys this folder.
@@ -98,6 +103,12 @@ docs: $(INSTALLED) ## write docs/models.md from the catalogs, and docs/command-h
 	$(BIN)/python -m darkroom_cli.help_page docs/command-help.md
 	$(BIN)/python -m tests.unit.command_screens docs/screens
 
+browser: install $(BROWSER_INSTALLED) ## open the report's page in Chromium, which must be installed; use axe to check that it is accessible
+	$(BIN)/pytest tests/browser
+
+screens: install $(BROWSER_INSTALLED) ## take the pictures of the report's page in docs/screens; needs Chromium
+	$(BIN)/python -m tests.browser.screenshots docs/screens
+
 smoke: install $(SAM) $(AWS) ## with the real SAM CLI on the embedded cloud: update a stack at work, and follow the pages of docs/
 	$(BIN)/python -m tests.smoke.sam_deploy $(CURDIR)/$(SAM)
 	$(BIN)/python -m tests.smoke.followed_pages $(CURDIR)/$(SAM) $(CURDIR)/$(AWS)
@@ -113,7 +124,7 @@ mutants: install $(MUTANTS_INSTALLED) ## change the ledger's code in small ways 
 
 lock: ## pin every package of pyproject.toml at its newest allowed version
 	rm -rf .build/lock && $(PYTHON) -m venv .build/lock
-	.build/lock/bin/python -m pip install $(PIP_QUIET) '.[local,dev,bench,mutants]'
+	.build/lock/bin/python -m pip install $(PIP_QUIET) '.[local,dev,bench,mutants,browser]'
 	{ head -n 2 requirements.lock; .build/lock/bin/python -m pip freeze --exclude darkroom | LC_ALL=C sort -f; } > .build/requirements.lock
 	mv .build/requirements.lock requirements.lock
 

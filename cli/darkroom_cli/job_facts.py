@@ -40,9 +40,9 @@ class JobFacts:
 def gather(deployed: Deployment, job: Job, now: datetime) -> JobFacts:
     """Read what belongs to the job: its runs, its provider's circuit, and the settings of its upload as they are now."""
     circuit = deployed.container.adapters.circuits.get(job.provider) if job.provider and not job.is_terminal else None
-    origins, note = _origins(deployed, job) if job.settings else ({}, None)
+    given, note = origins(deployed, job) if job.settings else ({}, None)
     runs = deployed.job_queries.runs(job.job_id) or [job]
-    return JobFacts(job, runs, origins, note, steps(job, now), list(what_happens_next(job, circuit)))
+    return JobFacts(job, runs, given, note, steps(job, now), list(what_happens_next(job, circuit)))
 
 
 def steps(job: Job, now: datetime) -> list[Step]:
@@ -73,7 +73,7 @@ def steps(job: Job, now: datetime) -> list[Step]:
     return sorted((Step(at, what) for at, what in known if at), key=lambda step: step.at)
 
 
-def _origins(deployed: Deployment, job: Job) -> tuple[dict[str, str], str | None]:
+def origins(deployed: Deployment, job: Job) -> tuple[dict[str, str], str | None]:
     """Return setting → who gave it, read from the upload, its folders' files and the stack as they are now, because the ledger
     keeps values only. The note says why some are unknown."""
     from botocore.exceptions import BotoCoreError, ClientError
@@ -90,13 +90,13 @@ def _origins(deployed: Deployment, job: Job) -> tuple[dict[str, str], str | None
         return dict.fromkeys(
             job.settings, UNKNOWN
         ), f"the upload's settings cannot be read now ({_short(unread)}); {log}"
-    origins: dict[str, str] = {}
+    found: dict[str, str] = {}
     for name, value in job.settings.items():
         now = asked.values.get(name)
-        origins[name] = (
+        found[name] = (
             NOT_GIVEN if now is None else now.layer if _same(now.value, value) else f"changed since: now {now.value}"
         )
-    return origins, None
+    return found, None
 
 
 def _same(one: str, other: str) -> bool:

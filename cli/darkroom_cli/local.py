@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import shlex
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from darkroom_cli import completion, local_words
+from darkroom_cli import completion, html_page, local_words
 from darkroom_cli.command_groups import group, help_if_alone
 from darkroom_cli.confirmation import Yes
 from darkroom_cli.error_handling import visible
@@ -112,11 +113,13 @@ def demo(
     with local_extras("local demo"):
         from darkroom_cli.local_outcomes import facts
         from darkroom_local import progress_display
+        from darkroom_local.demo import ENHANCED, ORIGINALS
         from darkroom_local.demo import demo as run_demo
         from darkroom_local.local_stack import local_stack
     console = progress_display.console(stderr=as_json)
     with reported(), local_stack(topaz_api_key=_api_key(), speed=speed) as stack:
         outcomes, as_meant = run_demo(stack, out, console)
+        html_page.of_demo(stack, out, out / ORIGINALS, out / ENHANCED, partial(_say, as_json))
     if as_json:
         print_json_lines(map(facts, outcomes))
     raise typer.Exit(0 if as_meant else 1)
@@ -184,6 +187,11 @@ def down(state: State = None, as_json: AsJson = False) -> None:
         from darkroom_local import background_stack
     ended = background_stack.down(_state(state))
     tell(as_json, {"ended": ended}, "ended" if ended else "no stack was running")
+
+
+def _say(as_json: bool, text: str) -> None:
+    """Print a line for people: on standard output, or with --json on standard error."""
+    typer.echo(visible(text), err=as_json)
 
 
 def _api_key() -> str | None:

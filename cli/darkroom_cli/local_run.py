@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import typer
 
-from darkroom_cli import exit_codes, local_outcomes, local_words
+from darkroom_cli import exit_codes, html_page, local_outcomes, local_words
 from darkroom_cli.confirmation import agree
 from darkroom_cli.machine_output import print_json_lines
 from darkroom_local import (
@@ -148,6 +149,8 @@ def _run(
     if not any(outcome.is_lost for outcome in outcomes):
         account.forget_results()
     failed = close(outcomes, request.out, console)
+    again = shlex.join(["darkroom", *sys.argv[1:]])
+    html_page.of_run(outcomes, request.out, request.folder, again, request.say, is_real=account.is_real)
     if request.as_json:
         print_json_lines(map(local_outcomes.facts, outcomes))
     if is_leaving() and not request.watch:  # which ends so

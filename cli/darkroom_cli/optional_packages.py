@@ -9,18 +9,29 @@ import typer
 
 from darkroom_cli import exit_codes
 
-ADVICE = (
-    "needs optional packages that are not installed. Install them in the checkout of Darkroom: pip install '.[local]'"
-)
-
 
 @contextlib.contextmanager
-def local_extras(command: str) -> Iterator[None]:
-    """Import `darkroom_local` inside this block. If a third-party package is missing, the command ends with code 2."""
+def extras(command: str, name: str) -> Iterator[None]:
+    """Import modules inside this block that need the optional packages called `name`. If one of them is missing, the command
+    ends with code 2."""
     try:
         yield
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] in {"darkroom", "darkroom_cli", "darkroom_local"}:
             raise
-        typer.echo(f"`darkroom {command}` {ADVICE} (missing: {error.name})", err=True)
+        typer.echo(
+            f"`darkroom {command}` needs optional packages that are not installed. Install them in the checkout of Darkroom: "
+            f"pip install '.[{name}]' (missing: {error.name})",
+            err=True,
+        )
         raise typer.Exit(exit_codes.NOT_POSSIBLE) from None
+
+
+def local_extras(command: str) -> contextlib.AbstractContextManager[None]:
+    """Return the block in which a command imports `darkroom_local`."""
+    return extras(command, "local")
+
+
+def report_extras(command: str) -> contextlib.AbstractContextManager[None]:
+    """Return the block in which a command imports `darkroom_cli.html_report`."""
+    return extras(command, "report")

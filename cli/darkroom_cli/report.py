@@ -11,14 +11,16 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from darkroom_cli import deployed_stack
+from darkroom_cli import deployed_stack, html_page
 from darkroom_cli.cost_report import By
 from darkroom_cli.deployed_stack import DEFAULT_STACK, Stack
 from darkroom_cli.error_handling import reported, say
+from darkroom_cli.html_page import AsHtml, Folder, Link, Open, Originals, Out, PageOptions, Pictures
 from darkroom_cli.machine_output import AsCsv, AsJsonLines, only_one_form, print_csv, print_json_lines
 from darkroom_cli.time_options import LOOK_BACK, Since, Until, first_moment
 
@@ -45,29 +47,45 @@ def report(
     until: Until = None,
     as_json: AsJsonLines = False,
     as_csv: AsCsv = False,
+    as_html: AsHtml = False,
+    out: Out = None,
+    open_page: Open = False,
+    link: Link = False,
+    pictures: Pictures = None,
+    folder: Folder = None,
+    originals: Originals = None,
     stack: Stack = DEFAULT_STACK,
 ) -> None:
-    """Sum up what uploads have cost.
+    """Sum up what uploads have cost, or write a page with --html.
 
     By month, the ledger's own sums are shown. Otherwise all uploads since the given time are read, or those of the last 31 days;
     a job counts for the day of its upload, with all its runs. Credits that are only reserved are in no sum.
     """
     only_one_form(as_json, as_csv)
     first_moment(since, until)
+    page = PageOptions(out, open_page, link, pictures, folder, originals)
+    page.check(as_html, as_json or as_csv or by is not By.MONTH)
+    if as_html:
+        html_page.make(page, stack, since, until)
+        return
     with reported():
         deployed = deployed_stack.connect(stack)
-        if by is By.MONTH:
-            _by_month(deployed, since, until, as_json, as_csv)
-            return
-        from darkroom_cli import cost_report
+        sum_up = _by_month if by is By.MONTH else partial(_by_group, by)
+        sum_up(deployed, since, until, as_json, as_csv)
 
-        end = until or deployed.clock()
-        first = since or end - LOOK_BACK
-        found = cost_report.lines(deployed.job_queries.uploaded(first, end), by, deployed.job_queries.runs)
-        columns = tuple(dict.fromkeys((by.value, "provider", *COUNTS)))
-        rows = [{**asdict(line), by.value: line.group} for line in found]
-        if not _for_programs(columns, rows, as_json, as_csv):
-            _print(found, by, first)
+
+def _by_group(
+    by: By, deployed: Deployment, since: datetime | None, until: datetime | None, as_json: bool, as_csv: bool
+) -> None:
+    from darkroom_cli import cost_report
+
+    end = until or deployed.clock()
+    first = since or end - LOOK_BACK
+    found = cost_report.lines(deployed.job_queries.uploaded(first, end), by, deployed.job_queries.runs)
+    columns = tuple(dict.fromkeys((by.value, "provider", *COUNTS)))
+    rows = [{**asdict(line), by.value: line.group} for line in found]
+    if not _for_programs(columns, rows, as_json, as_csv):
+        _print(found, by, first)
 
 
 def _for_programs(columns: Sequence[str], rows: Sequence[dict[str, object]], as_json: bool, as_csv: bool) -> bool:

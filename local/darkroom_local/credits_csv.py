@@ -120,6 +120,15 @@ def named_results(out: Path) -> frozenset[str]:
     return frozenset(row["result"].removeprefix("'") for row in _rows_of(out) if row["result"])
 
 
+def requests(out: Path) -> dict[str, dict[str, str]]:
+    """Return job id → what was asked for, as `asked_for` wrote it. The newest row of a job counts."""
+    found: dict[str, dict[str, str]] = {}
+    for row in _rows_of(out):
+        with contextlib.suppress(ValueError, TypeError, AttributeError):  # a row that is cut has no settings
+            found[row["job_id"]] = {str(name): str(value) for name, value in json.loads(row["settings"]).items()}
+    return found
+
+
 class Done:
     """Knows the results of earlier runs in a folder, from the rows of its `credits.csv`."""
 

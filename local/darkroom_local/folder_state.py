@@ -25,7 +25,7 @@ from darkroom_local.folder_uploads import Item
 
 FOLDER = ".darkroom"
 MARKER = "DARKROOM_ACCOUNT"  # every process of a run has this environment variable, with the path of its account
-_JOURNAL = "ledger.jsonl"
+REAL, _JOURNAL = "real", "ledger.jsonl"
 _WORK = "darkroom-stack-"
 _ABOUT = """This folder holds the saved state of the runs that made the results next to it: what was submitted, what it cost,
 and what is left of the month's budget. Keep it with the results. Without it, a run cannot know what an earlier run has paid for.
@@ -55,6 +55,11 @@ class FolderAccount:
     left_open: frozenset[str]
 
     @property
+    def is_real(self) -> bool:
+        """Whether its runs had a real key."""
+        return self.journal.parent.name == REAL
+
+    @property
     def environment(self) -> dict[str, str]:
         """The environment variables with which the embedded cloud keeps the account."""
         kept = {emulator_persistence.JOURNAL: str(self.journal), emulator_persistence.RESULTS: str(self.results)}
@@ -79,9 +84,10 @@ def paid_keys(out: Path, *, is_real: bool) -> set[str]:
     return ledger_journal.paid_keys(_home(out, is_real=is_real) / _JOURNAL)
 
 
-def rows(out: Path) -> dict[ledger_journal.Key, ledger_journal.Row]:
-    """Return the ledger's rows of the runs with a real key, from the present account of `out`. Changes nothing."""
-    return ledger_journal.rows_of(_home(out, is_real=True) / _JOURNAL)
+def rows(out: Path, *, is_real: bool = True) -> dict[ledger_journal.Key, ledger_journal.Row]:
+    """Return the ledger's rows of the runs with a real key, or of all others, from the present account of `out`. Changes
+    nothing."""
+    return ledger_journal.rows_of(_home(out, is_real=is_real) / _JOURNAL)
 
 
 @contextlib.contextmanager
@@ -120,7 +126,7 @@ def end_survivors(root: Path) -> None:
 
 
 def _home(out: Path, *, is_real: bool) -> Path:
-    return out.resolve() / FOLDER / ("real" if is_real else "simulated")
+    return out.resolve() / FOLDER / (REAL if is_real else "simulated")
 
 
 def _processes_of(root: Path) -> list[int]:

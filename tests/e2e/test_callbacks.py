@@ -146,7 +146,8 @@ def test_a_small_flood_changes_no_job_and_costs_three_looks(darkroom: Darkroom, 
     assert flood(darkroom, [running, ended], 600, 0.5, tmp_path / "log").is_all_answered
     polls = darkroom.visited(running).count("Poll")
     asked = [r for r in darkroom.simulator.requests if r["operation"] == "status" and r["process_id"] == process_id]
-    assert len(asked) <= polls + MOST_LOOKS
+    at_the_end = 1  # finalize asks once more after the poll that finds the end, if that has come already
+    assert len(asked) <= polls + MOST_LOOKS + at_the_end
     assert stable(darkroom.job(ended)) == before
     assert darkroom.ended([running])[running]["status"] == "COMPLETED"
 

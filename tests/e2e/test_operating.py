@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -269,3 +270,15 @@ def test_the_operator_sees_all_of_it_at_one_look(darkroom: Darkroom, operator: O
     row = json.loads(operator("report", "--by", "label", "--since", "1h", "--json").splitlines()[-1])
     assert (row["label"], row["credits"]) == ("seen", told["credits"])
     assert f"there is no job 'seen/{job_id}'" in operator("job", f"seen/{job_id}", expect=2)
+
+
+def test_the_page_shows_results_beside_their_originals(operator: Operator, tmp_path: Path) -> None:
+    target = tmp_path / "page.html"
+    said = operator("report", "--html", "--out", str(target))
+    block = re.search(r'id="entries">(.*?)</script>', target.read_text(encoding="utf-8"), re.DOTALL)
+    assert block
+    shown = {job["id"]: job for job in json.loads(block[1])}
+    assert f"{len(shown)} uploads" in said
+    completed = [shown[job["job_id"]] for job in operator.seen("--status", "COMPLETED")]
+    assert all("picture" in job or "noPicture" in job for job in completed)
+    assert any("picture" in job and ["Format", "PNG", "PNG"] in job["changes"] for job in completed)

@@ -179,6 +179,11 @@ def test_a_local_run_obeys_the_folders_own_files_and_pays_once(tmp_path: Path) -
     assert {row["file"]: (row["model"], row["credits"]) for row in rows} == {
         "a.jpg": ("Standard V2", "1"), "shop/b.jpg": ("CGI", "1"),
     }  # fmt: skip
+    page = (out / "darkroom-report.html").read_text(encoding="utf-8")
+    assert all(
+        part in page
+        for part in ('"key":"shop/b.jpg"', 'id="picture-1"', '["scale","2","a darkroom.toml or the default"]')
+    )
     assert "2 skipped: done before" in run("--speed", "20").stdout
     (folder / "shop/darkroom.toml").write_text("sclae = 2")
     wrong = run()

@@ -30,6 +30,7 @@ from tests.faults.world_shapes import Trouble
 FOREIGN = b"another program's object"
 MAX_HEADER_BYTES = 8192  # S3 user guide, "Working with object metadata": of all headers of a request together
 SIGNATURE_BYTES = 800  # host, date, checksum and signature
+PARTS = 16  # of a result that is written in parts
 PAGE = 2  # object versions on one page of a listing
 LONGER_THAN_A_WORKER_LIVES = 1000.0
 SMALL = {form: picture(8, 6, form.value) for form in (ImageFormat.JPEG, ImageFormat.PNG)}
@@ -252,7 +253,7 @@ class OutputBucket:
         upload_id = f"upload-{len(self.begun) + self.aborted}-{self.scheduler.steps}"
         self.begun[upload_id] = UnfinishedUpload(Key, upload_id, self.scheduler.clock())
         try:
-            for _ in range(2):
+            for _ in range(PARTS):
                 self.scheduler.point("outputs.upload_part")
             self.scheduler.point("outputs.complete")
         finally:

@@ -79,15 +79,24 @@ def test_every_command_has_help(command: CliRunner, group: list[str]) -> None:
     assert command.invoke(app, [*group, "--help"]).exit_code == 0
 
 
-@each_row("arguments", [["local", "demo"], ["local", "down"], ["simulate", "topaz", "--api-key", "k"]])
-def test_without_the_local_extras_a_command_says_what_to_install(arguments: list[str]) -> None:
-    hide = "import sys; sys.modules.update(dict.fromkeys(['aiohttp', 'yaml', 'PIL', 'samtranslator']));"
+@each_row(
+    ("arguments", "extra"),
+    [
+        (["local", "demo"], "local"),
+        (["local", "down"], "local"),
+        (["simulate", "topaz", "--api-key", "k"], "local"),
+        (["report", "--html"], "report"),
+    ],
+)
+def test_without_its_extras_a_command_says_what_to_install(arguments: list[str], extra: str) -> None:
+    optional = ["aiohttp", "yaml", "PIL", "samtranslator", "jinja2", "vl_convert"]
+    hide = f"import sys; sys.modules.update(dict.fromkeys({optional!r}));"
     code = f"{hide} from darkroom_cli.main import app; app({arguments!r})"
     paths = os.pathsep.join(p for p in sys.path if p)
     environment = {**os.environ, "PYTHONPATH": paths}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "in the checkout of Darkroom: pip install '.[local]'" in done.stderr
+    assert f"in the checkout of Darkroom: pip install '.[{extra}]'" in done.stderr
 
 
 @pytest.mark.parametrize("vendor", vendors())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from tests.rows import each_row
 from tests.unit.cli_support import Stack
 from tests.unit.showcase import showcase
 from typer.testing import CliRunner
@@ -30,7 +31,7 @@ def offered(line: str) -> list[str]:
     return [word for word in answer.stdout.splitlines() if word]
 
 
-@pytest.mark.parametrize(("line", "words"), [
+@each_row(("line", "words"), [
     ("darkroom pause ", list(catalog.providers())), ("darkroom resume t", ["topaz"]), ("darkroom presets o", ["oxen"]),
     ("darkroom models uwear ", ["recraft", "topaz"]), ("darkroom jobs --model Redef", ["Redefine"]),
     ("darkroom jobs --status CL", ["CLAIMED"]), ("darkroom rerun --code Budget", ["BudgetExceeded"]),

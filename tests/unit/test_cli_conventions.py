@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import typer
+from tests.rows import each_row
 from tests.unit.cli_support import Stack, deployed, failed, run, sent
 
 from darkroom_cli import confirmation, deployed_stack, machine_output, terminal, time_options
@@ -45,14 +46,14 @@ def stack() -> Iterator[Stack]:
         yield stack
 
 
-@pytest.mark.parametrize("group", [[], ["local"], ["simulate"]], ids=str)
+@each_row("group", [[], ["local"], ["simulate"]], ids=str)
 def test_a_group_alone_shows_its_help_and_is_no_error(group: list[str]) -> None:
     alone, asked = run(*group), run(*group, "--help")
     assert (alone.exit_code, alone.stdout) == (0, asked.stdout)
     assert "Usage: " in alone.stdout
 
 
-@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+@each_row("words", COMMANDS, ids=" ".join)
 def test_h_is_help_everywhere(words: tuple[str, ...]) -> None:
     short, long = run(*words, "-h"), run(*words, "--help")
     assert (short.exit_code, short.stdout) == (0, long.stdout)
@@ -69,7 +70,7 @@ def test_the_version_is_that_of_the_package() -> None:
     assert run("--version").stdout == f"darkroom {version('darkroom')}\n"
 
 
-@pytest.mark.parametrize("words", sorted(COMMANDS.keys() - {tuple(name.split()) for name in SERVERS}), ids=" ".join)
+@each_row("words", sorted(COMMANDS.keys() - {tuple(name.split()) for name in SERVERS}), ids=" ".join)
 def test_every_command_can_be_read_by_programs(words: tuple[str, ...]) -> None:
     assert "--json" in {name for parameter in COMMANDS[words].params for name in parameter.opts}
 
@@ -93,7 +94,7 @@ def test_the_stack_is_named_behind_the_command_or_before_it_or_by_the_environmen
     assert asked == ["darkroom", "before", "behind", "environment", "before"]
 
 
-@pytest.mark.parametrize(("text", "begins", "ends"), [
+@each_row(("text", "begins", "ends"), [
     ("12h", NOW - timedelta(hours=12), None), ("1d", NOW - timedelta(days=1), None),
     ("90m", NOW - timedelta(minutes=90), None), ("2W", NOW - timedelta(weeks=2), None),
     ("2026-11-20", datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 21, tzinfo=UTC)),
@@ -106,7 +107,7 @@ def test_times_have_few_forms(text: str, begins: datetime, ends: datetime | None
     assert time_options.end(text, NOW) == (ends or begins)
 
 
-@pytest.mark.parametrize(("text", "words"), [
+@each_row(("text", "words"), [
     ("yesterday", "12h or 1d"), ("20.11.2026", "2026-11-20"), ("1 day", "12h or 1d"), ("-1d", "12h or 1d"),
     ("2026-02-30", "calendar"), ("2026-11-22", "future"), ("2026-11-21T23:59", "future"), ("", "12h or 1d"),
     ("99999w", "ten years"), ("1926-11-20", "ten years"),

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from tests.rows import each_row
 from tests.unit.cli_support import Stack, run
 from tests.unit.showcase import NOW, showcase, story
 
@@ -114,7 +115,7 @@ def waiting(**facts: Any) -> Job:
     return replace(STORY["catalog/coat.jpg"], **facts)
 
 
-@pytest.mark.parametrize(("job", "whom"), [
+@each_row(("job", "whom"), [
     (waiting(error_code="InvalidSetting", error="the stack parameter DefaultSettings is wrong"), "an operator"),
     (waiting(error_code="SourceUnreadable", error="denied"), "the owner of the input bucket"),
     (waiting(error_code="OutOfCredits", error="no credits"), "an operator"),

@@ -11,6 +11,7 @@ from decimal import Decimal
 
 import pytest
 from rich.console import Console
+from tests.rows import each_row
 from tests.unit.cli_support import Stack, run
 from tests.unit.showcase import NOW, bound, job, over, put, reserved, showcase, story
 
@@ -94,8 +95,8 @@ def test_a_change_is_told_once() -> None:
     assert reader.look(NOW) == []
 
 
-@pytest.mark.parametrize("jobs", [1, 17, 50, 5000])
-@pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 50), (40, 8)])
+@each_row("jobs", [1, 17, 50, 5000])
+@each_row(("width", "height"), [(80, 24), (120, 50), (40, 8)])
 def test_the_view_is_never_taller_or_wider_than_its_window(jobs: int, width: int, height: int) -> None:
     batch = [
         replace(list(STORY.values())[n % 17], job_id=f"{n:032}", source_key=f"{n}/鮮明 {n}.jpg") for n in range(jobs)

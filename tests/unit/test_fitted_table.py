@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 
-import pytest
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from tests.rows import each_row
 
 from darkroom import catalog
 from darkroom_cli import model_tables, presets
@@ -27,8 +27,8 @@ def printed(table: FittedTable, width: int) -> str:
     return page.getvalue()
 
 
-@pytest.mark.parametrize("width", [40, 80, 100, 120, 170])
-@pytest.mark.parametrize("name", TABLES)
+@each_row("width", [40, 80, 100, 120, 170])
+@each_row("name", TABLES)
 def test_every_word_is_whole_and_every_line_fits(name: str, width: int) -> None:
     table = TABLES[name]()
     words = {word for column in table.table.columns for cell in column.cells for word in str(cell).split()}

@@ -28,7 +28,8 @@ COMMAND = re.compile(r"(?:^|&& |\$\(|; )(darkroom|make|aws) ([^\n]*)", re.MULTIL
 # What a page writes in the place of a value of another form.
 HERE = str(ROOT / "docs")  # a folder that exists
 STANDS_FOR = {
-    "N": "1", "YYYY-MM-DD": "2026-11-21", "PROVIDER": "topaz", "CODE": "TimedOut", "FOLDER": HERE, "holiday/": HERE,
+    "N": "1", "YYYY-MM-DD": "2026-11-21", "PROVIDER": "topaz", "CODE": "TimedOut", "FOLDER": HERE, "RESULTS": HERE,
+    "holiday/": HERE,
 }  # fmt: skip
 # Operations of the AWS CLI that are no operations of the service: they do several requests.
 CUSTOM = {("cloudformation", "deploy"), ("s3api", "wait")}
