@@ -93,7 +93,7 @@ versions: $(INSTALLED) ## check the sources on each Python version from 3.11 on 
 	$(BIN)/python -m tests.smoke.python_versions $(PYTHONS)
 
 template: $(GATES_INSTALLED) $(ASL_VALIDATOR)
-	$(GATES)/bin/cfn-lint -t template.yaml
+	$(GATES)/bin/cfn-lint -t template.yaml events/example/consumer.yaml
 	$(GATES)/bin/checkov --quiet --compact --skip-download --framework cloudformation -f template.yaml
 	for callbacks in off on; do $(BIN)/python -m tests.fakes.state_machine $$callbacks > .build/darkroom.asl.json && \
 	  $(ASL_VALIDATOR) --json-path .build/darkroom.asl.json || exit 1; done
