@@ -72,6 +72,7 @@ def due(application: ApplicationUnderTest, status: JobStatus, provider: str, cou
         deadline_at=START,
         provider=provider,
         process=ProviderProcess(process_id="p", eta=START, submitted_at=START),
+        published_at=START,
         due_at=START,
     )
     word = LISTED if status in TERMINAL else status
