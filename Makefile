@@ -23,7 +23,7 @@ PART ?= # a text in the paths of the modules that `make mutants` tries; empty me
 QUICK ?= # any text here means small sizes and few rounds, and no results are written
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint types versions template docs browser screens smoke soak bench mutants lock clean
+.PHONY: help install demo test check lint types versions template docs browser screens smoke follow soak bench mutants lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -109,8 +109,10 @@ browser: install $(BROWSER_INSTALLED) ## open the report's page in Chromium, whi
 screens: install $(BROWSER_INSTALLED) ## take the pictures of the report's page in docs/screens; needs Chromium
 	$(BIN)/python -m tests.browser.screenshots docs/screens
 
-smoke: install $(SAM) $(AWS) ## with the real SAM CLI on the embedded cloud: update a stack at work, and follow the pages of docs/
+smoke: install $(SAM) ## build and deploy to the embedded cloud with the real SAM CLI, and update a stack at work
 	$(BIN)/python -m tests.smoke.sam_deploy $(CURDIR)/$(SAM)
+
+follow: install $(SAM) $(AWS) ## follow docs/aws.md, events.md and upgrade.md word by word, with the real SAM CLI and AWS CLI
 	$(BIN)/python -m tests.smoke.followed_pages $(CURDIR)/$(SAM) $(CURDIR)/$(AWS)
 
 soak: install ## run the tests that take half an hour: 10,000 schedules, killed workers, large pictures; needs exiftool

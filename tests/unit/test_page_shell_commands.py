@@ -1,6 +1,6 @@
 """Tests that each shell command on the pages is one that exists, with options that it has. Nothing is run.
 
-Which commands are run, and where: `make smoke` follows docs/aws.md, docs/events.md and docs/upgrade.md word by word
+Which commands are run, and where: `make follow` follows docs/aws.md, docs/events.md and docs/upgrade.md word by word
 (`tests/smoke/followed_pages.py`). The end-to-end tests run the command line on a deployed stack and on a folder. Nothing runs
 what needs a real API key or a person's own buckets.
 """
