@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from tests.fakes.application import ApplicationUnderTest, picture
 from tests.fakes.aws_account import INPUT
+from tests.integration.time_support import Replaced
 
 from darkroom.aws.folder_files import S3FolderFiles
-from darkroom.errors import SourceDenied
-from darkroom.model import Job, JobStatus, ProcessState
+from darkroom.errors import DarkroomError, SourceDenied, SourceGone, SourceUnreadable
+from darkroom.model import Job, JobStatus, ProcessState, Upload
 from darkroom.pipeline.message_outcomes import Ignored
 
 
@@ -188,6 +189,24 @@ def test_a_file_that_may_not_be_read_lets_uploads_wait(application: ApplicationU
     job = sent(application, "a.jpg")
     assert (job.status, job.error_code) == (JobStatus.CLAIMED, "SourceUnreadable")
     assert "darkroom.toml may not be read" in (job.error or "")
+
+
+@pytest.mark.parametrize("unread", [SourceGone, SourceDenied, SourceUnreadable])
+def test_a_file_that_cannot_be_read_when_it_is_uploaded_has_no_report_and_is_not_delivered_again(
+    application: ApplicationUnderTest, unread: type[DarkroomError]
+) -> None:
+    def refuse(upload: Upload) -> None:
+        raise unread("no bytes")
+
+    application.ports["sources"] = Replaced(application.ports["sources"], find=refuse)
+    assert drop(application, "darkroom.toml", "sclae=2") == "no bytes"
+    assert application.cloud.report("darkroom.toml") is None
+
+
+def test_a_file_is_checked_although_its_parents_is_wrong(application: ApplicationUnderTest) -> None:
+    drop(application, "darkroom.toml", 'sclae = "2"')
+    assert drop(application, "x/darkroom.toml", 'label = "mine"') == "a darkroom.toml that is right"
+    assert "that is wrong" in drop(application, "x/y/darkroom.toml", 'lable = "mine"')
 
 
 def test_wrong_defaults_hold_every_upload_and_call_once(application: ApplicationUnderTest) -> None:

@@ -9,7 +9,10 @@ from decimal import Decimal
 
 import pytest
 from tests.fakes.application import ApplicationUnderTest, picture
+from tests.fakes.aws_account import TABLE
 
+from darkroom.aws.account_comparisons import DynamoProviderAccounts
+from darkroom.aws.ledger_table import LedgerTable
 from darkroom.errors import DarkroomError, ErrorCode, OperatorFault, ProviderUnavailable, Throttled
 from darkroom.model import Alarm, Balance, Job, JobStatus, ProcessState, WarningMetric
 
@@ -73,6 +76,14 @@ def test_our_own_jobs_are_no_drift_before_and_after_they_are_charged_and_settled
     known.finalize(job)
     assert look(known) == 0
     assert known.job().status is JobStatus.COMPLETED
+
+
+def test_the_sums_that_are_compared_are_those_of_the_months(known: ApplicationUnderTest) -> None:
+    accounts = DynamoProviderAccounts(LedgerTable(known.cloud.dynamodb, TABLE, lambda seconds: None))
+    reserved, spent = accounts.booked("topaz")
+    job = at_work(known)
+    assert accounts.booked("topaz") == (reserved + job.reservation.credits_reserved, spent)
+    assert (reserved, accounts.booked("oxen")) == (0, (0, 0))
 
 
 def test_a_job_that_was_not_charged_is_no_drift(known: ApplicationUnderTest) -> None:

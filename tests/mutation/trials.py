@@ -33,7 +33,7 @@ from tests.mutation import code_swap
 from tests.mutation.mutants import Mutant
 
 OPTIONS = ("-q", "-n", "0", "--assert=plain", "-p", "no:cacheprovider")
-MOST_CPU_SECONDS = 60  # a mutant whose tests compute longer is killed: they do not end any more
+MOST_CPU_SECONDS = 30  # a mutant whose tests compute longer is killed: they do not end any more
 LONGEST_SECONDS = 600.0  # or wait longer
 Start = Callable[[], int]  # forks a trial, and returns its process id. The trial exits with 0 if its mutant survives.
 
