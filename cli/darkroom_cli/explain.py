@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from darkroom_cli.deployed_stack import DEFAULT_STACK, Stack
-from darkroom_cli.error_handling import reported, visible
+from darkroom_cli.error_handling import reported, say, visible
 from darkroom_cli.machine_output import AsJson, print_json
 from darkroom_cli.quoting import Place, SetOption
 
@@ -40,11 +40,14 @@ def explain(
         from darkroom_cli import quoting
 
         above = quoting.parse_settings(settings or [])
-        found = facts(quoting.one(place, stack), above)
+        chosen = quoting.one(place, stack)
+        found = facts(chosen, above)
         if as_json:
             print_json(found)
         else:
             _print(found)
+            if chosen.deployment is None:
+                say(quoting.NO_STACK)
 
 
 def facts(place: Place, above: Sequence[Layer]) -> dict[str, Any]:
@@ -61,7 +64,7 @@ def facts(place: Place, above: Sequence[Layer]) -> dict[str, Any]:
         "fate": found.fate.value,
         "code": found.code and found.code.value,
         "message": found.message or None,
-        "settings": _settings(found),
+        "settings": _settings(found, place),
         "notes": list(plan.notes) if plan else [],
         "endpoint": plan and plan.endpoint,
         "request": dict(plan.parameters) if plan else None,
@@ -75,8 +78,11 @@ def facts(place: Place, above: Sequence[Layer]) -> dict[str, Any]:
     }
 
 
-def _settings(found: Any) -> list[dict[str, object]]:
-    """Return each setting with its layer and what it overrode, those that a plan filled in too."""
+def _settings(found: Any, place: Place) -> list[dict[str, object]]:
+    """Return each setting with its layer and what it overrode, those that a plan filled in too. Where no stack was read, what a
+    stack gives otherwise is a default."""
+    from darkroom.setting_layers import STACK
+
     resolved = {} if found.settings is None else found.settings.values
     overridden = {} if found.settings is None else found.settings.overridden
     listed = {name: (setting.value, setting.layer) for name, setting in resolved.items()}
@@ -91,7 +97,7 @@ def _settings(found: Any) -> list[dict[str, object]]:
         {
             "name": name,
             "value": value,
-            "layer": layer,
+            "layer": "default" if layer == STACK and place.deployment is None else layer,
             "overrides": [{"value": lost.value, "layer": lost.layer} for lost in overridden.get(name, ())],
         }
         for name, (value, layer) in listed.items()

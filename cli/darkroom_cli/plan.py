@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from darkroom_cli.deployed_stack import DEFAULT_STACK, Stack
-from darkroom_cli.error_handling import reported
+from darkroom_cli.error_handling import reported, say
 from darkroom_cli.machine_output import AsCsv, AsJson, only_one_form, print_csv, print_json
 from darkroom_cli.quoting import Place, SetOption
 
@@ -53,6 +53,8 @@ def plan(
             console = terminal.console()
             for part in plan_report.tables(report):
                 console.print(part, soft_wrap=True)
+            if not place.startswith(quoting.S3):
+                say(quoting.NO_STACK)
 
 
 def made(place: Place, above: Sequence[Layer]) -> Report:

@@ -141,16 +141,28 @@ def _models_table(report: Report) -> Table:
     table.add_column("provider")
     table.add_column("model", "together", overflow="fold")
     table.add_column("pictures", f"{len(report.paid):,}", justify="right")
-    table.add_column(
-        "credits", ", ".join(f"{c.normalize():,f} {p}" for p, c in report.credits.items()), justify="right"
-    )
-    table.add_column("USD", f"{report.usd:,.2f}", justify="right")
+    table.add_column("credits", _known_credits(report), justify="right")
+    table.add_column("USD", _known_usd(report), justify="right")
     for provider, name in _models(report):
         found = _model(report, provider, name)
         known = found["credits"] is not None
         credits, usd = (f"{found['credits']:,}", f"{found['usd']:,.2f}") if known else ("only the vendor knows", "")
         table.add_row(provider, Text(visible(name)), f"{found['pictures']:,}", credits, usd)
     return table
+
+
+def _known_credits(report: Report) -> str:
+    """Return the credits by provider, and for how many pictures only the vendor knows the price."""
+    sums = [f"{credits.normalize():,f} {provider}" for provider, credits in report.credits.items()]
+    unpriced = sum(each.credits is None for each in report.paid)
+    return ", ".join([*sums, *([f"unknown for {unpriced:,}"] if unpriced else [])])
+
+
+def _known_usd(report: Report) -> str:
+    unpriced = sum(each.credits is None for each in report.paid)
+    if unpriced and unpriced == len(report.paid):
+        return "unknown"
+    return f"at least {report.usd:,.2f}" if unpriced else f"{report.usd:,.2f}"
 
 
 def _rooms_table(rooms: Sequence[Room]) -> Table:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from darkroom.setting_layers import Layer
 
 S3 = "s3://"
+NO_STACK = "without the limits and the DefaultSettings of a stack, because these are files of this machine"
 SetOption = Annotated[
     list[str] | None,
     typer.Option(

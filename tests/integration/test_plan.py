@@ -225,3 +225,24 @@ def test_explain_of_a_file_obeys_the_files_up_to_the_working_directory(
     monkeypatch.chdir(tmp_path)
     model = next(one for one in explained("shop/a.jpg")["settings"] if one["name"] == "model")
     assert (model["value"], model["layer"]) == ("CGI", "darkroom.toml")
+
+
+def test_a_sum_with_prices_that_only_the_vendor_knows_says_so(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(picture(40, 30, "png"))
+    all_unknown = run("plan", str(tmp_path), "--set", "provider=oxen").stdout
+    assert "unknown for 1   unknown" in all_unknown
+    assert "0.00" not in all_unknown
+    (tmp_path / "b.png").write_bytes(picture(40, 30, "png"))
+    (tmp_path / "darkroom.toml").write_text('[[rules]]\nmatch = "b*"\nprovider = "oxen"')
+    assert "1 topaz, unknown for 1   at least 0.12" in run("plan", str(tmp_path)).stdout
+
+
+def test_files_of_this_machine_are_told_to_be_planned_without_a_stack(stack: Stack, tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(picture())
+    stack.application.cloud.put("a.jpg", picture())
+    words = "without the limits and the DefaultSettings of a stack"
+    assert words in run("plan", str(tmp_path)).stdout
+    assert words in run("explain", str(tmp_path / "a.jpg")).stdout
+    assert words not in run("plan", f"{PLACE}/").stdout + run("explain", f"{PLACE}/a.jpg").stdout
+    provider = next(one for one in explained(str(tmp_path / "a.jpg"))["settings"] if one["name"] == "provider")
+    assert provider["layer"] == "default"
