@@ -35,6 +35,7 @@ class Line:
     jobs: int = 0
     completed: int = 0
     without_result: int = 0  # failed, rejected or cancelled
+    skipped: int = 0
     open: int = 0  # their reserved credits are in no sum
     credits: Decimal = Decimal(0)
     usd: Decimal = Decimal(0)
@@ -63,6 +64,7 @@ def _counted(line: Line, job: Job) -> Line:
         jobs=line.jobs + 1,
         completed=line.completed + done,
         without_result=line.without_result + lost,
+        skipped=line.skipped + (job.status is JobStatus.SKIPPED),
         open=line.open + is_open,
     )
 

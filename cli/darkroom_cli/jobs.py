@@ -15,8 +15,8 @@ from darkroom_cli import completion, deployed_stack, exit_codes
 from darkroom_cli.deployed_stack import DEFAULT_STACK, Stack
 from darkroom_cli.error_handling import reported, say
 from darkroom_cli.machine_output import AsCsv, AsJsonLines, only_one_form, print_csv, print_json_lines
-from darkroom_cli.time_options import ONE_DAY, Since, Until, first_moment
-from darkroom_cli.time_options import day as whole_day
+from darkroom_cli.named_choices import offered, parser
+from darkroom_cli.time_options import Day, Since, Until, span
 
 if TYPE_CHECKING:
     from darkroom.model import Job
@@ -31,12 +31,20 @@ app = typer.Typer()
 
 Status = Annotated[
     JobStatus | None,
-    typer.Option(case_sensitive=False, metavar="STATUS", help="Only jobs with this status, for example FAILED."),
+    typer.Option(
+        parser=parser(JobStatus, "status"),
+        metavar="STATUS",
+        help="Only jobs with this status, for example FAILED.",
+        autocompletion=offered(JobStatus),
+    ),
 ]
 Code = Annotated[
     ErrorCode | None,
     typer.Option(
-        case_sensitive=False, metavar="CODE", help="Only jobs with this error code, for example BudgetExceeded."
+        parser=parser(ErrorCode, "error code"),
+        metavar="CODE",
+        help="Only jobs with this error code, for example BudgetExceeded.",
+        autocompletion=offered(ErrorCode),
     ),
 ]
 Label = Annotated[str | None, typer.Option(metavar="TEXT", help="Only jobs with this label.")]
@@ -46,9 +54,6 @@ Model = Annotated[
 ]
 Key = Annotated[
     str | None, typer.Option(metavar="KEY", help="Only uploads with this key, at any time. s3://bucket/key works too.")
-]
-Day = Annotated[
-    datetime | None, typer.Option(parser=whole_day, metavar="YYYY-MM-DD", help="Only uploads of this day (UTC).")
 ]
 Limit = Annotated[
     int | None,
@@ -85,7 +90,7 @@ def jobs(
     uploads of that time are looked through, or else those of the last 31 days.
     """
     only_one_form(as_json, as_csv)
-    since, until = _span(since, until, day)
+    since, until = span(since, until, day)
     if watch and (status or code or key or until or limit or as_csv):
         raise typer.BadParameter("--watch can be used with --label, --prefix, --model, --since and --json only")
     with reported():
@@ -99,16 +104,6 @@ def jobs(
             _watch(deployed, asked, as_json)
         else:
             _list(deployed, asked, limit, as_json, as_csv)
-
-
-def _span(
-    since: datetime | None, until: datetime | None, day: datetime | None
-) -> tuple[datetime | None, datetime | None]:
-    """Return the times between which uploads are looked at, None = no bound. Raises BadParameter."""
-    if day is not None and (since or until):
-        raise typer.BadParameter("give either --day or --since and --until", param_hint="--day")
-    first_moment(since, until)
-    return (day, day + ONE_DAY) if day else (since, until)
 
 
 def _list(deployed: Deployment, asked: Selection, limit: int | None, as_json: bool, as_csv: bool) -> None:
@@ -135,12 +130,29 @@ def _print(found: list[Job], asked: Selection, now: datetime) -> None:
     from darkroom_cli import job_tables, terminal
 
     if not found:
-        say("no job is open" if asked.is_of_open_jobs and not asked.status else "no such job")
+        say(_nothing_found(asked))
         return
     console = terminal.console()
     in_window = console.is_terminal
     console.print(job_tables.jobs_table(found, console.width, now) if in_window else job_tables.whole_table(found))
     console.print(job_tables.summary(found), markup=False)
+
+
+def _nothing_found(asked: Selection) -> str:
+    """Return the words for an empty list. A model that no provider has is told with the nearest right name."""
+    from darkroom import catalog
+    from darkroom.setting_words import did_you_mean, quoted
+    from darkroom.spelling import closest
+
+    if asked.is_of_open_jobs and not asked.status:
+        return "no job is open"
+    if asked.model is None:
+        return "no job matches" if asked.key is None else f"no job of {quoted(asked.key)} matches"
+    books = [catalog.load(provider) for provider in catalog.providers()]
+    if any(book.find_model(asked.model.removeprefix(f"{book.provider}/")) for book in books):
+        return f"no job with the model {quoted(asked.model)} matches"
+    near = closest(asked.model, [name for book in books for name in book.models])
+    return f"no job with the model {quoted(asked.model)}, which no provider has{did_you_mean(near)}"
 
 
 def _watch(deployed: Deployment, asked: Selection, as_json: bool) -> None:

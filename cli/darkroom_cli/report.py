@@ -1,8 +1,8 @@
 """`darkroom report`: what uploads have cost, by day, label, folder, model or provider, or by month.
 
 `--json` and `--csv` have a row for each group and provider: the group under the name that `--by` gives, then provider, jobs,
-completed, without_result, open, credits (in the provider's unit), usd. By month there is a row for each month and budget instead:
-month, unit (a provider's name, or usd), jobs, spent, reserved, overrun, limit.
+completed, without_result, skipped, open, credits (in the provider's unit), usd. By month there is a row for each month and budget
+instead: month, unit (a provider's name, or usd), jobs, spent, reserved, overrun, limit.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from darkroom_cli.deployed_stack import DEFAULT_STACK, Stack
 from darkroom_cli.error_handling import reported, say
 from darkroom_cli.html_page import AsHtml, Folder, Link, Open, Originals, Out, PageOptions, Pictures
 from darkroom_cli.machine_output import AsCsv, AsJsonLines, only_one_form, print_csv, print_json_lines
-from darkroom_cli.time_options import LOOK_BACK, Since, Until, first_moment
+from darkroom_cli.named_choices import offered, parser
+from darkroom_cli.time_options import LOOK_BACK, Day, Since, Until, span
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -32,12 +33,21 @@ if TYPE_CHECKING:
     from darkroom_cli.deployed_stack import Deployment
 
 MONTH_COLUMNS = ("month", "unit", "jobs", "spent", "reserved", "overrun", "limit")
-COUNTS = ("jobs", "completed", "without_result", "open", "credits", "usd")
+COUNTS = ("jobs", "completed", "without_result", "skipped", "open", "credits", "usd")
 GROUP_WIDTH = 20  # columns of a group's name on a terminal
 NAMELESS = {By.LABEL: "(no label)", By.MODEL: "(none)", By.PROVIDER: "(none)"}
 app = typer.Typer()
 
-Grouped = Annotated[By, typer.Option("--by", case_sensitive=False, help="What a row stands for.")]
+Grouped = Annotated[
+    By,
+    typer.Option(
+        "--by",
+        parser=parser(By, "grouping"),
+        metavar=f"<{'|'.join(By)}>",
+        help="What a row stands for.",
+        autocompletion=offered(By),
+    ),
+]
 
 
 @app.command()
@@ -45,6 +55,7 @@ def report(
     by: Grouped = By.MONTH,
     since: Since = None,
     until: Until = None,
+    day: Day = None,
     as_json: AsJsonLines = False,
     as_csv: AsCsv = False,
     as_html: AsHtml = False,
@@ -62,7 +73,7 @@ def report(
     a job counts for the day of its upload, with all its runs. Credits that are only reserved are in no sum.
     """
     only_one_form(as_json, as_csv)
-    first_moment(since, until)
+    since, until = span(since, until, day)
     page = PageOptions(out, open_page, link, pictures, folder, originals)
     page.check(as_html, as_json or as_csv or by is not By.MONTH)
     if as_html:
@@ -106,12 +117,12 @@ def _print(found: Sequence[Line], by: By, first: datetime) -> None:
         return
     console = terminal.console()
     names = (by.value,) if by is By.PROVIDER else (by.value, "provider")
-    table = _table(names, ("jobs", "completed", "no result", "open", "credits", "USD"))
+    table = _table(names, ("jobs", "completed", "no result", "skipped", "open", "credits", "USD"))
     for line in found:
         name = line.group or NAMELESS.get(by, "")
         shown = terminal.cell(terminal.tail(name, GROUP_WIDTH) if console.is_terminal else name)
         where = () if by is By.PROVIDER else (line.provider,)
-        numbers = (f"{n:,}" for n in (line.jobs, line.completed, line.without_result, line.open))
+        numbers = (f"{n:,}" for n in (line.jobs, line.completed, line.without_result, line.skipped, line.open))
         table.add_row(shown, *where, *numbers, terminal.amount(line.credits), _dollars(line.usd))
     console.print(table)
     jobs, is_open = sum(line.jobs for line in found), sum(line.open for line in found)

@@ -13,6 +13,7 @@ from darkroom_cli.confirmation import Yes, agree
 from darkroom_cli.deployed_stack import DEFAULT_STACK, Deployment, Stack
 from darkroom_cli.error_handling import reported, say
 from darkroom_cli.machine_output import AsJson, tell
+from darkroom_cli.named_choices import offered, parser
 from darkroom_cli.time_options import Since, first_moment
 
 if TYPE_CHECKING:
@@ -31,7 +32,12 @@ Completed = Annotated[
 ]
 Code = Annotated[
     ErrorCode | None,
-    typer.Option(case_sensitive=False, metavar="CODE", help="Run all jobs again that ended with this error code."),
+    typer.Option(
+        parser=parser(ErrorCode, "error code"),
+        metavar="CODE",
+        help="Run all jobs again that ended with this error code.",
+        autocompletion=offered(ErrorCode),
+    ),
 ]
 
 

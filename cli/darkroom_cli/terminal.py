@@ -7,8 +7,12 @@ is escaped, and rich reads no markup in it.
 
 from __future__ import annotations
 
+import io
+import re
+import sys
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import TextIO, cast
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -17,12 +21,35 @@ from rich.text import Text
 from darkroom_cli.error_handling import visible
 
 WIDE = 4000  # the width of output to a file or pipe, so that each row stays on one line and grep finds it
+PADDING = re.compile(" +$", re.MULTILINE)
 
 
 def console() -> Console:
     """Return a console that writes to standard output. Output to a file or pipe is not broken into several lines."""
     made = Console(highlight=False)
-    return made if made.is_terminal else Console(highlight=False, width=WIDE)
+    return (
+        made if made.is_terminal else Console(highlight=False, width=WIDE, file=cast("TextIO", _Unpadded(sys.stdout)))
+    )
+
+
+class _Unpadded(io.TextIOBase):
+    """Writes lines without the blanks at their ends, with which a table fills its last column. rich writes whole lines."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """The encoding of the stream. rich draws with plain characters where it has no others."""
+        return self._stream.encoding
+
+    def write(self, text: str) -> int:
+        """Write the text, which must end at the end of a line."""
+        return self._stream.write(PADDING.sub("", text))
+
+    def flush(self) -> None:
+        """Flush the stream."""
+        self._stream.flush()
 
 
 def cell(text: object, style: str = "") -> Text:

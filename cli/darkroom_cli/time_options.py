@@ -39,10 +39,9 @@ def end(text: str, now: datetime | None = None) -> datetime:
 
 def day(text: str, now: datetime | None = None) -> datetime:
     """Return the beginning of the day that the text names. Raises BadParameter, also for a time within a day."""
-    found, is_day = _parsed(text, now or _now())
-    if not is_day:
+    if not DAY.fullmatch(text.strip()):
         raise typer.BadParameter(f"{text!r} is no day; write it as 2026-11-20 (UTC)")
-    return found
+    return _parsed(text, now or _now())[0]
 
 
 def _parsed(text: str, now: datetime) -> tuple[datetime, bool]:
@@ -75,6 +74,22 @@ Until = Annotated[
     datetime | None,
     typer.Option("--until", parser=end, metavar="WHEN", help="Only uploads before then; a day counts to its end."),
 ]
+
+
+Day = Annotated[
+    datetime | None,
+    typer.Option("--day", parser=day, metavar="YYYY-MM-DD", help="Only uploads of this day (UTC)."),
+]
+
+
+def span(
+    since: datetime | None, until: datetime | None, day: datetime | None
+) -> tuple[datetime | None, datetime | None]:
+    """Return the times between which uploads are looked at, None = no bound. Raises BadParameter."""
+    if day is not None and (since or until):
+        raise typer.BadParameter("give either --day or --since and --until", param_hint="--day")
+    first_moment(since, until)
+    return (day, day + ONE_DAY) if day else (since, until)
 
 
 def first_moment(since: datetime | None, until: datetime | None) -> datetime:

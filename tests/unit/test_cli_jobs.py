@@ -106,7 +106,9 @@ class TestTheList:
 
     @pytest.mark.parametrize(("options", "words"), [
         (["--json", "--csv"], "one of"), (["--day", "2026-11-20", "--since", "1d"], "--day"), (["--limit", "0"], "1"),
-        (["--day", "12h"], "no day"),
+        (["--day", "12h"], "no day"), (["--day", "30-11-2026"], "no day; write it as 2026-11-20"),
+        (["--status", "FAILD"], "'FAILD' is no status; did you mean FAILED"),
+        (["--code", "BudgetExceded"], "'BudgetExceded' is no error code; did you mean BudgetExceeded"),
         (["--since", "2026-11-20", "--until", "2026-11-18"], "before"), (["--watch", "--csv"], "--watch"),
         (["--watch", "--status", "FAILED"], "--watch"),
     ], ids=str)  # fmt: skip
@@ -114,6 +116,18 @@ class TestTheList:
         answer = run("jobs", *options)
         assert answer.exit_code == 2
         assert words in answer.stderr.splitlines()[-1]
+
+    def test_an_empty_list_says_whether_the_model_is_known(self) -> None:
+        misspelt = run("jobs", "--model", "Standrd V2", "--since", "1d")
+        assert misspelt.stdout.startswith(
+            "no job with the model 'Standrd V2', which no provider has; did you mean Standard V2"
+        )
+        assert run("jobs", "--model", "CGI", "--until", "2026-01-02").stdout == "no job with the model 'CGI' matches\n"
+
+    def test_no_line_of_a_file_or_pipe_ends_with_blanks(self) -> None:
+        for words in (["jobs", "--since", "6h"], ["report", "--by", "day"], ["status"]):
+            lines = run(*words).stdout.splitlines()
+            assert lines == [line.rstrip() for line in lines]
 
 
 @pytest.mark.usefixtures("stack")
@@ -226,8 +240,22 @@ class TestTheReport:
 
     def test_csv_has_the_same_columns(self) -> None:
         first, *rows = run("report", "--by", "folder", "--csv").stdout.splitlines()
-        assert first == "folder,provider,jobs,completed,without_result,open,credits,usd"
-        assert "spring,topaz,3,2,1,0,4,0.48" in rows
+        assert first == "folder,provider,jobs,completed,without_result,skipped,open,credits,usd"
+        assert "spring,topaz,3,2,1,0,0,4,0.48" in rows
+
+    def test_a_grouping_that_is_none_is_told_with_the_nearest(self) -> None:
+        answer = run("report", "--by", "labl")
+        assert (answer.exit_code, "'labl' is no grouping; did you mean label" in answer.stderr) == (2, True)
+
+    def test_all_jobs_are_in_one_column_of_what_became_of_them(self) -> None:
+        rows = self.rows("--by", "label")
+        ends = ("completed", "without_result", "skipped", "open")
+        assert all(row["jobs"] == sum(row[name] for name in ends) for row in rows)
+        assert sum(row["skipped"] for row in rows) == 1
+
+    def test_a_day_is_that_day_only(self) -> None:
+        (row,) = self.rows("--by", "label", "--day", "2026-10-21")
+        assert row["jobs"] == 1
 
     def test_nothing_in_a_span_is_said(self) -> None:
         answer = run("report", "--by", "day", "--since", "2026-01-02", "--until", "2026-01-03")

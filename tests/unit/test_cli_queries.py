@@ -47,13 +47,13 @@ def test_jobs_that_are_over_are_shown_by_day(application: ApplicationUnderTest) 
     failed(application, "over.jpg")
     yesterday = f"{application.clock() - timedelta(days=1):%Y-%m-%d}"
     assert "ProviderFailed" in run("jobs", "--status", "failed", "--day", f"{application.clock():%Y-%m-%d}").stdout
-    assert "no such job" in run("jobs", "--status", "FAILED", "--day", yesterday).stdout
-    assert "no such job" in run("jobs", "--status", "REJECTED", "--day", f"{application.clock():%Y-%m-%d}").stdout
+    assert "no job matches" in run("jobs", "--status", "FAILED", "--day", yesterday).stdout
+    assert "no job matches" in run("jobs", "--status", "REJECTED", "--day", f"{application.clock():%Y-%m-%d}").stdout
 
 
 def test_an_empty_list_says_what_was_looked_for(application: ApplicationUnderTest) -> None:
     assert "no job is open" in run("jobs").stdout
-    assert "no such job" in run("jobs", "--key", "a.jpg").stdout
+    assert "no job of 'a.jpg' matches" in run("jobs", "--key", "a.jpg").stdout
 
 
 def test_every_version_of_a_key_is_shown(application: ApplicationUnderTest) -> None:
