@@ -5,6 +5,7 @@ The checks are those of submit, on the same bytes and by the stack's own paramet
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -111,6 +112,12 @@ class Screening:
         if earlier.standing is Standing.SAME and earlier.source and not self.again:
             return replace(picture, fate=Fate.KNOWN, job_id=earlier.source.job_id)
         if earlier.standing is Standing.OTHER_PICTURE and not self.replaces:
+            if earlier.source and earlier_uploads.MARK not in earlier.source.metadata:
+                return picture.refused(
+                    f"the bucket has an upload with the key {file.key!r} that this command did not send. "
+                    f"It may be the same picture: `darkroom job {shlex.quote(file.key)}` shows its job. Give --to FOLDER/ to send this one elsewhere, or "
+                    "--replace to replace that one; with either, you pay for this one too"
+                )
             return picture.refused(
                 f"the bucket has another picture with the key {file.key!r}, whose result would be replaced: give --to FOLDER/ "
                 "to send this one elsewhere, or --replace"

@@ -86,10 +86,25 @@ def sums(pictures: Sequence[Picture]) -> Iterator[str]:
             credits[job.provider] = credits.get(job.provider, Decimal(0)) + job.credits
     paid = spent(credits, sum((job.cost_usd or Decimal(0) for job in jobs), Decimal(0))) if credits else "nothing paid"
     yield f"{len(done)} of {len(pictures)} completed, {paid}"
+    if missed := [picture for picture in pictures if not _has_result(picture)]:
+        yield f"without a result: {', '.join(map(_missed, missed[:SHOWN]))}" + (
+            f", and {len(missed) - SHOWN} more; --json lists all" if len(missed) > SHOWN else ""
+        )
     ended = [picture for picture in pictures if picture.job and picture.job.is_terminal and not reached(picture)]
     if ended:
         more = " and so on" if len(ended) > 1 else ""
         yield f"what ended without a result is not sent again by itself: {RERUN.format(ended[0].file.key)}{more}"
+
+
+def _has_result(picture: Picture) -> bool:
+    return picture.job is not None and picture.job.status is JobStatus.COMPLETED and not picture.message
+
+
+def _missed(picture: Picture) -> str:
+    job = picture.job
+    if job is None or picture.fate is Fate.REFUSED:
+        return f"{picture.file.key} ({picture.fate.value})"
+    return f"{picture.file.key} ({'not saved' if job.status is JobStatus.COMPLETED else job.status.value})"
 
 
 def reached(picture: Picture) -> bool:

@@ -94,7 +94,8 @@ class BatchRun:
 
     def _say_what_is_left_out(self, picked: Picked) -> None:
         if picked.left_out:
-            self._say(f"left out: {_files(picked.left_out)} that by name are no pictures for this stack")
+            what = "is no picture" if picked.left_out == 1 else "are no pictures"
+            self._say(f"left out: {_files(picked.left_out)} that by name {what} for this stack")
         for path in picked.folder_files:
             self._say(f"not uploaded: {path}; what counts is the darkroom.toml in the input bucket")
 

@@ -107,9 +107,23 @@ def _check(deployed: Deployment, above: list[Layer]) -> None:
         if not sending.fits(_carriers(deployed, above)[1]):
             raise UnusableSetting("the settings are too long together for an object's metadata")
     except InvalidSetting as wrong:  # which names the option
-        raise Inapplicable(str(wrong)) from None
+        raise Inapplicable(f"{wrong}{_providers_with_the_model(above)}") from None
     except UnusableSetting as wrong:
         raise Inapplicable(f"--set {wrong}") from None
+
+
+def _providers_with_the_model(above: list[Layer]) -> str:
+    """Return words that name the providers that have the model, if the provider that is set beside it has not."""
+    from darkroom import catalog
+    from darkroom_cli.batch import settings_of
+
+    given = settings_of(above)
+    provider, model = given.get("provider", "").lower(), given.get("model", "")
+    books = [catalog.load(name) for name in catalog.providers()]
+    have = [book.provider for book in books if book.find_model(model)]
+    if not model or not have or provider in have or provider not in catalog.providers():
+        return ""
+    return f". It is a model of {' and of '.join(have)}: give --set provider={have[0]}"
 
 
 def _carriers(deployed: Deployment, above: list[Layer]) -> tuple[dict[str, str], dict[str, str]]:

@@ -149,10 +149,13 @@ def _write(source: ReportSource, options: PageOptions) -> None:
 
     target = options.out or Path(PAGE)
     most = PICTURES if options.pictures is None else options.pictures
+    is_new_folder = not target.parent.exists()
     with _told(page_file.NotWritable), Console(stderr=True).status("Reading pictures …") as status:
         page_file.check(target)  # before pictures are read, which costs time and at AWS money
         contents = page_contents.gather(source, most, lambda done: status.update(f"{done} pictures …"))
         page_file.save(contents, target, link=options.link)
+    if is_new_folder:
+        say(f"The folder {target.parent} was not there, and was made.")
     size = target.stat().st_size
     say(f"{target}: {len(source.jobs):,} uploads, {contents.previews:,} pictures, {size / 1_000_000:,.1f} MB")
     if options.open:

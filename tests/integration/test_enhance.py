@@ -127,11 +127,37 @@ def test_another_picture_with_the_same_key_is_not_replaced_unasked(
     application.cloud.put("0.jpg", picture(90, 90))
     (one,) = enhanced(photos / "0.jpg", code=1)
     assert one["fate"] == "refused"
+    assert "an upload with the key '0.jpg' that this command did not send. It may be the same picture" in one["message"]
     assert "--replace" in one["message"]
     assert versions(application) == 1
     enhanced(photos / "0.jpg", "--to", "other")
     enhanced(photos / "0.jpg", "--replace")
     assert versions(application) == 3
+
+
+def test_another_picture_that_this_command_sent_is_named_as_another(photos: Path, works: object) -> None:
+    enhanced(photos / "0.jpg")
+    (photos / "0.jpg").write_bytes(picture(99, 99))
+    (one,) = enhanced(photos / "0.jpg", code=1)
+    assert "the bucket has another picture with the key '0.jpg'" in one["message"]
+
+
+def test_files_without_a_result_are_named_at_the_end(
+    application: ApplicationUnderTest, photos: Path, works: object, tmp_path: Path
+) -> None:
+    (photos / "notes.jpg").write_bytes(b"no picture")
+    done = run("enhance", str(photos), "--out", str(tmp_path / "out"))
+    assert done.exit_code == 1
+    assert done.stdout.splitlines()[-2:] == [
+        "3 of 4 completed, 3 credits of topaz, 0.36 USD", "without a result: notes.jpg (refused)",
+    ]  # fmt: skip
+
+
+def test_a_model_of_another_provider_is_named_with_its_provider(photos: Path) -> None:
+    with deployed():
+        done = run("enhance", str(photos), "--set", "provider=oxen", "--set", "model=Redefine")
+    assert done.exit_code == 2
+    assert "It is a model of topaz: give --set provider=topaz" in " ".join(done.stderr.split())
 
 
 def test_settings_are_checked_before_anything_is_sent(application: ApplicationUnderTest, photos: Path) -> None:

@@ -114,8 +114,10 @@ def test_months_and_limits_are_those_of_the_ledger(page: Path) -> None:
 
 
 def test_only_the_newest_pictures_are_read(stack: Stack, tmp_path: Path) -> None:
-    target = tmp_path / "report.html"
-    assert run("report", "--html", "--out", str(target), "--pictures", "0").exit_code == 0
+    target = tmp_path / "new" / "report.html"
+    made = run("report", "--html", "--out", str(target), "--pictures", "0")
+    assert made.exit_code == 0
+    assert f"The folder {target.parent} was not there, and was made." in made.stdout
     assert not [entry for entry in entries(target).values() if "picture" in entry or "noPicture" in entry]
 
 

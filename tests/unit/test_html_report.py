@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from decimal import Decimal
 from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
@@ -17,7 +18,7 @@ import pytest
 from tests.unit import report_support
 
 from darkroom_cli.error_handling import visible
-from darkroom_cli.html_report import page_contents, page_file
+from darkroom_cli.html_report import page_contents, page_file, spend_figures
 from darkroom_cli.html_report.page_contents import MOST_JOBS, PageContents
 from darkroom_cli.html_report.page_rendering import write
 from darkroom_cli.html_report.pictures import MOST_BYTES, Shown
@@ -200,6 +201,17 @@ def test_failures_are_grouped_by_their_code_with_cure_command_and_reasons(month:
     page = html(month)
     assert "darkroom rerun --code InvalidSetting --stack darkroom" in page
     assert "the tag sclae=&#39;2&#39; is no setting; did you mean scale?" in page
+
+
+def test_what_stands_between_backticks_in_a_cure_is_code(month: PageContents) -> None:
+    cure = next(failure.cure for failure in month.failures if "`" in failure.cure)
+    page = html(month)
+    assert f"<code>{cure.split('`')[1]}</code>" in page
+    assert cure.split("`")[0] + "`" not in page.split('id="entries"')[0]
+
+
+def test_half_a_cent_is_rounded_up_as_the_script_does_it() -> None:
+    assert spend_figures.dollars(Decimal("0.105")) == "0.11"
 
 
 def test_a_page_replaces_an_older_page_but_nobody_elses_file(month: PageContents, tmp_path: Path) -> None:

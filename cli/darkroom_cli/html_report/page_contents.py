@@ -43,7 +43,8 @@ class Chart:
     @property
     def summary(self) -> str:
         """A sentence for people who do not see the chart."""
-        return f"{self.title}: {spend_figures.total(self.bars):,.2f} USD in all. The table below has the figures."
+        total = spend_figures.dollars(spend_figures.total(self.bars))
+        return f"{self.title}: {total} USD in all. The table below has the figures."
 
 
 @dataclass(frozen=True)

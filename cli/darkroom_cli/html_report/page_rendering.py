@@ -12,20 +12,18 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from decimal import ROUND_HALF_UP, Decimal
 from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2.utils import htmlsafe_json_dumps
+from markupsafe import Markup
 
 from darkroom_cli.cost_report import By
-from darkroom_cli.html_report import charts
+from darkroom_cli.html_report import charts, spend_figures
 
 if TYPE_CHECKING:
-    from markupsafe import Markup
-
     from darkroom_cli.html_report.page_contents import Chart, PageContents
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -48,7 +46,8 @@ def write(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"usd": _dollars, "amount": lambda value: f"{value.normalize():,f}"}
+    environment.filters |= {"usd": spend_figures.dollars, "amount": lambda value: f"{value.normalize():,f}"}
+    environment.filters["with_code"] = _with_code
     style, script = _style(), _script()
     page = environment.get_template("report.html.jinja").stream(
         contents=contents,
@@ -115,9 +114,10 @@ def _embedded(number: int, name: str, data: bytes) -> str:
     return f"data:image/webp;base64,{base64.b64encode(data).decode()}"
 
 
-def _dollars(value: Decimal) -> str:
-    """Return dollars with two digits, rounded as the script does it."""
-    return f"{value.quantize(Decimal('0.01'), ROUND_HALF_UP):,}"
+def _with_code(text: str) -> Markup:
+    """Return the text, escaped, with what stands between backticks as code."""
+    parts = text.split("`")
+    return Markup("").join(Markup("<code>{}</code>").format(part) if n % 2 else part for n, part in enumerate(parts))
 
 
 def _json(value: object) -> Markup:

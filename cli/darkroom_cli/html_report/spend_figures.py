@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 
 from darkroom.model import BudgetMonth
@@ -71,6 +71,11 @@ def sums(source: ReportSource) -> dict[By, list[Bar]]:
 def total(bars: Sequence[Bar]) -> Decimal:
     """Return the dollars of all bars."""
     return sum((bar.usd for bar in bars), Decimal(0))
+
+
+def dollars(value: Decimal) -> str:
+    """Return dollars with two digits, rounded as the page's script does it."""
+    return f"{value.quantize(Decimal('0.01'), ROUND_HALF_UP):,}"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ const tableOf = (title, heads, rows) => {
 const factsOf = (job) => {
   const parts = [];
   if (job.why) parts.push(make("p", {}, isolated(`${job.status}: ${job.why}`)));
-  if (job.cure) parts.push(make("h3", {}, "What to do"), make("p", {}, job.cure));
+  if (job.cure) parts.push(make("h3", {}, "What to do"), make("p", {}, ...withCode(job.cure)));
   if (job.command) parts.push(make("p", { class: "command" }, make("code", {}, job.command)));
   if (job.changes) parts.push(...tableOf("What changed", ["What", "Before", "After"], job.changes));
   if (job.settings.length > 0) {

@@ -40,7 +40,7 @@ const jobsTable = (jobs, openJob) => {
     opener.append(isolated(job.key));
     const cells = COLUMNS.slice(1).map((column) => {
       const value = column.value(job);
-      const shown = value === null ? "" : column.isNumber ? value.toFixed(value !== 0 && value < 0.01 ? 4 : 2) : value;
+      const shown = value === null ? "" : column.isNumber ? rounded(value, value !== 0 && value < 0.01 ? 4 : 2) : value;
       const cell = make("td", { "data-name": column.title, class: column.isNumber ? "number" : undefined });
       if (shown === "") return cell;
       const text = isolated(shown);
@@ -75,7 +75,7 @@ const jobsTable = (jobs, openJob) => {
     made = 0;
     addRows();
     const usd = found.reduce((sum, job) => sum + (job.usd ?? 0), 0);
-    byId("found").textContent = `${found.length.toLocaleString("en")} of ${jobs.length.toLocaleString("en")} jobs, ${usd.toFixed(2)} USD`;
+    byId("found").textContent = `${found.length.toLocaleString("en")} of ${jobs.length.toLocaleString("en")} jobs, ${rounded(usd, 2)} USD`;
   };
 
   const headers = COLUMNS.map((column, index) => {

@@ -14,6 +14,13 @@ const make = (name, attributes = {}, ...children) => {
 // Text whose direction cannot change what stands around it.
 const isolated = (text) => make("bdi", {}, text);
 
+// The nodes of a text in which commands and names stand between backticks.
+const withCode = (text) => text.split("`").map((part, number) => (number % 2 ? make("code", {}, part) : part));
+
+// A number with so many decimals, halves rounded up, as the figures of the page are. `toFixed` alone makes 0.10 of 0.105.
+const rounded = (value, digits) =>
+  (Math.round(Number((value * 10 ** digits).toPrecision(12))) / 10 ** digits).toFixed(digits);
+
 const button = (text, onClick, attributes = {}) => {
   const made = make("button", { type: "button", ...attributes }, text);
   made.addEventListener("click", onClick);

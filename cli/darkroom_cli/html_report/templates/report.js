@@ -11,7 +11,7 @@ const gallery = (pictured, openJob) => {
     const image = make("img", { class: "thumb", alt: "", loading: "lazy", src: addresses.thumb ?? addresses.wholeAfter });
     const what = [job.model || job.provider, job.price].filter(Boolean).join(", ");
     const opener = button("", () => openJob(job), { "aria-haspopup": "dialog", title: job.key.slice(0, 200) });
-    opener.append(image, make("bdi", { class: "name" }, job.key.split("/").pop()), make("bdi", { class: "what" }, what));
+    opener.append(image, make("bdi", { class: "name", title: job.key }, job.key.split("/").slice(-2).join("/")), make("bdi", { class: "what" }, what));
     return make("li", {}, opener);
   };
   const add = () => {
