@@ -116,7 +116,8 @@ class Screening:
                 return picture.refused(
                     f"the bucket has an upload with the key {file.key!r} that this command did not send. "
                     f"It may be the same picture: `darkroom job {shlex.quote(file.key)}` shows its job. "
-                    "Give --to FOLDER/ to send this one elsewhere, or --replace to replace that one; with either, you pay for this one too"
+                    "Give --to FOLDER/ to send this one elsewhere, or --replace to replace that one: "
+                    "with either, you pay for this one too"
                 )
             return picture.refused(
                 f"the bucket has another picture with the key {file.key!r}, whose result would be replaced: give --to FOLDER/ "
