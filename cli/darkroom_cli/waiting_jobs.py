@@ -13,6 +13,7 @@ from darkroom.model import Circuit, Job, JobStatus
 
 NOBODY = "nobody"
 OPERATOR = "an operator"
+AFTER_DEPLOYMENT = "within a quarter of an hour after the deployment they go on by themselves"
 MOST_WORDS = 160  # characters of a reason that is shown for a group
 
 
@@ -51,6 +52,9 @@ def _group(job: Job, circuits: Mapping[str, Circuit]) -> tuple[str, str, str | N
     circuit = circuits.get(job.provider or "")
     if circuit is not None and circuit.paused:
         return OPERATOR, f"{circuit.provider} is paused: {circuit.error}", f"darkroom resume {circuit.provider}"
+    if circuit is not None and circuit.error_code == ErrorCode.AUTH_FAILED:
+        said = f"{circuit.error_code}: {circuit.error}"
+        return OPERATOR, said, f"darkroom keys set {circuit.provider} && darkroom resume {circuit.provider}"
     if circuit is not None:
         said = ": ".join(filter(None, (circuit.error_code, circuit.error)))
         return f"the owner of the account at {circuit.provider}", said, f"darkroom resume {circuit.provider}"
@@ -60,7 +64,7 @@ def _group(job: Job, circuits: Mapping[str, Circuit]) -> tuple[str, str, str | N
 def _by_code(job: Job) -> tuple[str, str, str | None]:
     match job.error_code:
         case ErrorCode.INVALID_SETTING:
-            return OPERATOR, job.error or "DefaultSettings is wrong", None
+            return OPERATOR, f"{job.error or 'DefaultSettings is wrong'}; {AFTER_DEPLOYMENT}", None
         case ErrorCode.SOURCE_UNREADABLE:
             return "the owner of the input bucket", "the objects may not be read", None
         case None:
