@@ -12,6 +12,7 @@ from darkroom.model import Circuit, Job, JobStatus
 from darkroom.output_keys import report_key
 from darkroom.pipeline import circuit_breaker
 from darkroom.pipeline.job_lookup import SHORT_ID_DIGITS
+from darkroom_cli import key_faults
 from darkroom_cli.terminal import moment
 
 # What a run again cannot mend as long as the object is the same.
@@ -26,7 +27,7 @@ NEED_A_CHANGE = (
 def why(job: Job) -> str:
     """Return the reason of the job's status in one line; empty if there is nothing to say."""
     if job.error or job.error_code:
-        return ": ".join(filter(None, (job.error_code, _with_the_end_of_a_pause(job))))
+        return ": ".join(filter(None, (_code(job), _with_the_end_of_a_pause(job))))
     if job.cancel_requested_at and not job.is_terminal:
         return "is being cancelled"
     match job.status:
@@ -48,6 +49,12 @@ def why(job: Job) -> str:
             return "its settings say skip"
         case _:
             return ""
+
+
+def _code(job: Job) -> str | None:
+    """Return the job's code, for a job that waits for another API key with the command that stores it."""
+    new_key = None if job.is_terminal else key_faults.command(job.provider or "", job.error_code, job.error)
+    return f"{job.error_code} ({new_key})" if new_key else job.error_code
 
 
 def _with_the_end_of_a_pause(job: Job) -> str:
@@ -88,7 +95,9 @@ def _of_a_waiting_job(job: Job, circuit: Circuit | None) -> Iterator[str]:
     if circuit is not None and circuit.paused:
         yield f"It waits until somebody runs: darkroom resume {circuit.provider}"
     elif circuit is not None and circuit.error_code == ErrorCode.AUTH_FAILED:
-        yield f"Whoever runs the stack must store a key that {circuit.provider} accepts: darkroom keys set {circuit.provider}"
+        new_key = key_faults.command(circuit.provider, circuit.error_code, circuit.error)
+        key = f"store a key that {circuit.provider} accepts: {new_key}"
+        yield f"Whoever runs the stack must {key if new_key else f'act: {circuit.error}.'}"
         yield f"Then all jobs go on at once with: darkroom resume {circuit.provider}.{_probe(circuit)}"
     elif circuit is not None:
         cure = CURES[ErrorCode(circuit.error_code)].split(". ")[0] if circuit.error_code else "Look at the account"

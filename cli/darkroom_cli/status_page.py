@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from darkroom.errors import ErrorCode
+from darkroom_cli import key_faults
 from darkroom_cli.status_facts import USD, ProviderFacts, Spend, StatusFacts, Today, Unread
 from darkroom_cli.terminal import amount, cell, moment
 from darkroom_cli.waiting_jobs import OPERATOR
@@ -71,10 +71,9 @@ def _key(provider: ProviderFacts) -> Text:
 
 def _circuit(provider: ProviderFacts) -> Text:
     circuit = provider.circuit
-    key_command = f" → darkroom keys set {provider.name}"
     if circuit is None and provider.has_key is False:
         uploads = "its uploads wait" if provider.is_default else "uploads that name it are refused"
-        return cell(uploads + key_command, "yellow")
+        return cell(f"{uploads} → darkroom keys set {provider.name}", "yellow")
     if circuit is None:
         return Text("takes jobs", "green")
     since = f" since {moment(circuit.opened_at)[:16]}" if circuit.opened_at else ""
@@ -82,8 +81,8 @@ def _circuit(provider: ProviderFacts) -> Text:
         return cell(f"paused{since}: {circuit.error}", "yellow")
     probe = f"; next try {moment(circuit.retry_at)[11:16]}" if circuit.retry_at else ""
     said = ": ".join(filter(None, (circuit.error_code, circuit.error)))
-    command = key_command if circuit.error_code == ErrorCode.AUTH_FAILED else ""
-    return cell(f"stopped{since}: {said}{probe}{command}", "bold red")
+    new_key = key_faults.command(provider.name, circuit.error_code, circuit.error)
+    return cell(f"stopped{since}: {said}{probe}{f' → {new_key}' if new_key else ''}", "bold red")
 
 
 def _spend(facts: StatusFacts) -> Table:

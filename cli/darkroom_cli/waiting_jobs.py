@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from darkroom.errors import ErrorCode
 from darkroom.model import Circuit, Job, JobStatus
+from darkroom_cli import key_faults
 
 NOBODY = "nobody"
 OPERATOR = "an operator"
@@ -52,11 +53,10 @@ def _group(job: Job, circuits: Mapping[str, Circuit]) -> tuple[str, str, str | N
     circuit = circuits.get(job.provider or "")
     if circuit is not None and circuit.paused:
         return OPERATOR, f"{circuit.provider} is paused: {circuit.error}", f"darkroom resume {circuit.provider}"
-    if circuit is not None and circuit.error_code == ErrorCode.AUTH_FAILED:
-        said = f"{circuit.error_code}: {circuit.error}"
-        return OPERATOR, said, f"darkroom keys set {circuit.provider} && darkroom resume {circuit.provider}"
     if circuit is not None:
         said = ": ".join(filter(None, (circuit.error_code, circuit.error)))
+        if new_key := key_faults.command(circuit.provider, circuit.error_code, circuit.error):
+            return OPERATOR, said, f"{new_key} && darkroom resume {circuit.provider}"
         return f"the owner of the account at {circuit.provider}", said, f"darkroom resume {circuit.provider}"
     return _by_code(job)
 

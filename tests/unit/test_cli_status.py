@@ -144,5 +144,12 @@ def test_a_wrong_default_setting_says_when_its_jobs_go_on() -> None:
     assert "within a quarter of an hour after the deployment" in wait.why
 
 
+def test_a_secret_that_may_not_be_read_is_not_mended_by_another_key() -> None:
+    error = "the secret of the API keys may not be read (AccessDenied): restore it"
+    circuit = Circuit("uwear", False, None, None, error_code="AuthFailed", error=error)
+    (wait,) = waits([waiting()], {"uwear": circuit})
+    assert wait.command == "darkroom resume uwear"
+
+
 def test_an_empty_stack_has_nothing_to_say() -> None:
     assert waits([], {}) == []
