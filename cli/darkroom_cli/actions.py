@@ -151,9 +151,12 @@ def resume(provider: Provider, as_json: AsJson = False, stack: Stack = DEFAULT_S
     that waited are handed on at once, 300 a minute.
     """
     with reported():
-        handed_on = deployed_stack.connect(stack).operate.resume(provider)
+        deployed = deployed_stack.connect(stack)
+        was_allowed = deployed.container.adapters.circuits.get(provider) is None
+        handed_on = deployed.operate.resume(provider)
         facts = {"provider": provider, "paused": False, "handed_on": handed_on}
-        tell(as_json, facts, f"submits to {provider} are allowed again; {_words_of_waiting(handed_on)}")
+        now = "were allowed already" if was_allowed else "are allowed again"
+        tell(as_json, facts, f"submits to {provider} {now}; {_words_of_waiting(handed_on)}")
 
 
 @app.command()

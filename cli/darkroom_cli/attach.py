@@ -28,14 +28,21 @@ def attach(bucket: Bucket, yes: Yes = False, as_json: AsJson = False, stack: Sta
     with reported():
         deployed = deployed_stack.connect(stack)
         from darkroom.errors import Inapplicable
-        from darkroom_cli.bucket_events import PRICE, BucketEvents
+        from darkroom_cli.bucket_events import PRICE, BucketEvents, exists
 
+        s3 = deployed.client("s3")
+        if name == deployed.container.configuration.output_bucket:
+            raise Inapplicable(
+                f"{name} is the stack's output bucket, which cannot be its input bucket too: uploads belong in "
+                f"s3://{deployed.input_bucket}"
+            )
         if name != deployed.input_bucket:
+            if not exists(s3, name):
+                raise Inapplicable(f"there is no bucket {name}; the stack {stack} watches {deployed.input_bucket}")
             raise Inapplicable(
                 f"the stack {stack} watches the bucket {deployed.input_bucket}, not {name}: first deploy it with "
                 f"InputBucketName={name}"
             )
-        s3 = deployed.client("s3")
         events = BucketEvents(s3, name)
         events.check_region(s3.meta.region_name)
         if events.are_on():

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
+from darkroom.errors import CURES, ErrorCode
 from darkroom.model import JobStatus
 from darkroom_cli.batch import Fate, Picture
 from darkroom_cli.price_words import dollars, spent
@@ -92,8 +93,20 @@ def sums(pictures: Sequence[Picture]) -> Iterator[str]:
         )
     ended = [picture for picture in pictures if picture.job and picture.job.is_terminal and not reached(picture)]
     if ended:
-        more = " and so on" if len(ended) > 1 else ""
-        yield f"what ended without a result is not sent again by itself: {RERUN.format(ended[0].file.key)}{more}"
+        yield "what ended without a result is not sent again by itself"
+        yield from _cures(ended)
+
+
+def _cures(ended: Sequence[Picture]) -> Iterator[str]:
+    """Yield for each code of the jobs what to do, with the command. A job that was cancelled has no code."""
+    by_code: dict[str, list[str]] = {}
+    for picture in ended:
+        by_code.setdefault((picture.job.error_code if picture.job else None) or "", []).append(picture.file.key)
+    for code, keys in by_code.items():
+        if code in set(ErrorCode):
+            yield f"{len(keys)} ended with {code}: {CURES[ErrorCode(code)]}"
+        else:
+            yield from (RERUN.format(key) for key in keys[:SHOWN])
 
 
 def _has_result(picture: Picture) -> bool:

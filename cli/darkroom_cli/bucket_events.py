@@ -21,6 +21,17 @@ PRICE = (
 )
 
 
+def exists(s3: Any, bucket: str) -> bool:
+    """Return whether there is a bucket with this name. A bucket of somebody else, which S3 lets nobody look at, exists."""
+    from botocore.exceptions import ClientError
+
+    try:
+        s3.head_bucket(Bucket=bucket)
+    except ClientError as error:
+        return str(error.response["Error"]["Code"]) not in ("404", "NoSuchBucket")
+    return True
+
+
 @dataclass(frozen=True)
 class BucketEvents:
     """The events of one bucket. Every method may raise errors of boto3."""

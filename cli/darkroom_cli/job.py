@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from darkroom_cli import deployed_stack
-from darkroom_cli.deployed_stack import DEFAULT_STACK, Stack
+from darkroom_cli.deployed_stack import DEFAULT_STACK, Deployment, Stack
 from darkroom_cli.error_handling import reported
 from darkroom_cli.job_reference import Reference
 from darkroom_cli.machine_output import AsJson, print_json
+
+if TYPE_CHECKING:
+    from darkroom.model import Job
 
 app = typer.Typer()
 
@@ -22,7 +25,7 @@ def job(reference: Reference, internals: All = False, as_json: AsJson = False, s
     """Show one job: its runs, cost, settings, steps, and what next."""
     with reported():
         deployed = deployed_stack.connect(stack)
-        found = deployed.operate.find(reference)
+        found = _found(deployed, reference)
         from darkroom_cli import job_facts, job_page, terminal
 
         facts = job_facts.gather(deployed, found, deployed.clock())
@@ -32,3 +35,13 @@ def job(reference: Reference, internals: All = False, as_json: AsJson = False, s
         console = terminal.console()
         for part in job_page.page(facts, internals=internals):
             console.print(part)
+
+
+def _found(deployed: Deployment, reference: str) -> Job:
+    """Return the job. Raises NoSuchJob, which names the bucket where uploads belong."""
+    from darkroom.errors import NoSuchJob
+
+    try:
+        return deployed.operate.find(reference)
+    except NoSuchJob as unknown:
+        raise NoSuchJob(str(unknown), f"{unknown.advice}; uploads belong in s3://{deployed.input_bucket}") from None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from darkroom.model import Job
+from darkroom.model import Circuit, Job
 from darkroom_cli.job_wording import what_happens_next
 
 if TYPE_CHECKING:
@@ -42,13 +42,16 @@ def gather(deployed: Deployment, job: Job, now: datetime) -> JobFacts:
     circuit = deployed.container.adapters.circuits.get(job.provider) if job.provider and not job.is_terminal else None
     given, note = origins(deployed, job) if job.settings else ({}, None)
     runs = deployed.job_queries.runs(job.job_id) or [job]
-    return JobFacts(job, runs, given, note, steps(job, now), list(what_happens_next(job, circuit)))
+    return JobFacts(job, runs, given, note, steps(job, now, circuit), list(what_happens_next(job, circuit)))
 
 
-def steps(job: Job, now: datetime) -> list[Step]:
-    """Return the steps of the job's last run in the order of their times."""
+def steps(job: Job, now: datetime, circuit: Circuit | None = None) -> list[Step]:
+    """Return the steps of the job's last run in the order of their times. `circuit` is that of the job's provider, None if it is
+    closed."""
     process = job.process
     at_provider = job.provider or "the provider"
+    is_paused = circuit is not None and circuit.paused
+    attempt = f"the next attempt, if {at_provider} is no longer paused by then" if is_paused else "the next attempt"
     known = [
         (job.created_at, "Darkroom learned of the upload"),
         (job.dispatch and job.dispatch.reserved_at, "credits were reserved for this run for the first time"),
@@ -63,7 +66,7 @@ def steps(job: Job, now: datetime) -> list[Step]:
     ]
     if not job.is_terminal:
         known += [
-            (job.next_attempt_at and max(job.next_attempt_at, job.due_at or job.next_attempt_at), "the next attempt"),
+            (job.next_attempt_at and max(job.next_attempt_at, job.due_at or job.next_attempt_at), attempt),
             (
                 process and process.eta if process and process.eta > now else None,
                 f"{at_provider} expects to have finished it",

@@ -46,21 +46,39 @@ def store(deployed: Deployment, provider: str, key: str) -> bool:
     quiet_loggers()  # at DEBUG, botocore would log the secret
     client: Any = deployed.client("secretsmanager")
     arn = deployed.container.configuration.text("API_KEYS_SECRET_ARN")
-    keys = _read(client.get_secret_value(SecretId=arn).get("SecretString", ""))
+    keys = _read(client.get_secret_value(SecretId=arn).get("SecretString", ""), arn)
     if keys.get(provider) == key:
         return False
     client.put_secret_value(SecretId=arn, SecretString=json.dumps({**keys, provider: key}))
     return True
 
 
-def _read(text: str) -> dict[str, Any]:
+def damage(deployed: Deployment) -> str | None:
+    """Return what is wrong with the secret and the command that repairs it, None if it is a JSON object. Raises errors of
+    boto3."""
+    quiet_loggers()  # at DEBUG, botocore would log the secret
+    arn = deployed.container.configuration.text("API_KEYS_SECRET_ARN")
+    client: Any = deployed.client("secretsmanager")
+    try:
+        _read(client.get_secret_value(SecretId=arn).get("SecretString", ""), arn)
+    except Inapplicable:
+        return f"the secret of the API keys is no JSON object. {to_repair(arn)}"
+    return None
+
+
+def to_repair(arn: str) -> str:
+    """Return the command that makes the secret an empty JSON object, and what to do after it."""
+    return (
+        f"To overwrite it with an empty object: aws secretsmanager put-secret-value --secret-id {arn} --secret-string '{{}}'\n"
+        "Then store each key with: darkroom keys set PROVIDER"
+    )
+
+
+def _read(text: str, arn: str) -> dict[str, Any]:
     try:
         keys = json.loads(text or "{}")
     except ValueError:
         keys = None
     if not isinstance(keys, dict):
-        raise Inapplicable(
-            'the secret of the API keys is no JSON object, and nothing was changed. Write {"topaz": "…"} into it first (stack '
-            "output ApiKeysSecretArn)"
-        )
+        raise Inapplicable(f"the secret of the API keys is no JSON object, and nothing was changed. {to_repair(arn)}")
     return keys

@@ -104,6 +104,11 @@ def check(as_json: AsJsonLines = False, stack: Stack = DEFAULT_STACK) -> None:
                 {"provider": v.provider, "verdict": v.word, "why": v.why or None, "available": v.available}
                 for v in found
             )
+        if any(verdict.word == "missing" for verdict in found):
+            from darkroom_cli import key_store
+
+            if damage := key_store.damage(deployed):
+                say(damage, err=True)
         if not all(verdict.is_usable for verdict in found):
             raise typer.Exit(exit_codes.REPEAT)
 

@@ -62,22 +62,36 @@ def rerun(
         if reference is not None:
             from darkroom_cli.job_tables import one_line, public
 
-            again = deployed.operate.rerun(_agreed(deployed, reference, completed, yes), completed=completed)
+            job = _agreed(deployed, reference, completed, yes)
+            warnings = _of_budgets(deployed, job)
+            again = deployed.operate.rerun(job.job_id, completed=completed)
             tell(as_json, public(again), one_line(again))
+            for warning in warnings:
+                say(warning, err=True)
         elif code is not None:
             today = datetime.now(UTC).date()
             found = list(deployed.operate.ended_with(code, first, today))
             _all(deployed, found, f"ended with {code} since {first}", yes, as_json)
 
 
-def _agreed(deployed: Deployment, reference: str, completed: bool, yes: bool) -> str:
-    """Return the job's id. If the job has its result and shall have another, the person must agree to the price first."""
+def _agreed(deployed: Deployment, reference: str, completed: bool, yes: bool) -> Job:
+    """Return the job. If the job has its result and shall have another, the person must agree to the price first."""
     job = deployed.operate.find(reference)
     if completed and job.is_terminal:
         from darkroom_cli import rerun_price
 
-        agree(f"{job.source_key} is {job.status}; {rerun_price.of(deployed, [job]).words}. Run it again?", yes)
-    return job.job_id
+        price = rerun_price.of(deployed, [job])
+        for warning in price.warnings:
+            say(warning, err=True)
+        agree(f"{job.source_key} is {job.status}; {price.words}. Run it again?", yes)
+    return job
+
+
+def _of_budgets(deployed: Deployment, job: Job) -> list[str]:
+    """Return what to say of a job that a budget stopped: that it will be refused again, if the budget is still too small."""
+    from darkroom_cli import rerun_price
+
+    return rerun_price.of(deployed, [job]).warnings if job.error_code == ErrorCode.BUDGET_EXCEEDED else []
 
 
 def _check(by_job: bool, completed: bool, by_code: bool, narrowed: bool) -> None:
@@ -101,9 +115,11 @@ def _all(deployed: Deployment, jobs: list[Job], what: str, yes: bool, as_json: b
     from darkroom_cli import rerun_price
 
     count = f"{len(jobs)} {'job' if len(jobs) == 1 else 'jobs'}"
-    price = f"; {rerun_price.of(deployed, jobs).words}" if jobs else ""
+    price = rerun_price.of(deployed, jobs) if jobs else None
     if not as_json:
-        say(f"{count} {what}{price}")
+        say(f"{count} {what}{f'; {price.words}' if price else ''}")
+    for warning in price.warnings if price else ():
+        say(warning, err=True)
     if jobs:
         agree(f"Run {count} again?", yes)
     sent = 0

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 
 from darkroom import output_keys
 from darkroom.errors import ErrorCode
-from darkroom_cli import bars, forecast, price_words
+from darkroom_cli import bars, budget_room, forecast, price_words
+from darkroom_cli.budget_room import USD, Room
 from darkroom_cli.forecast import Fate, Forecast
+from darkroom_cli.plan_report import Report
 from darkroom_cli.price_words import spent
+from darkroom_cli.terminal import amount
 
 if TYPE_CHECKING:
     from darkroom.model import Job
@@ -25,6 +28,17 @@ class RerunPrice:
 
     forecasts: Sequence[Forecast]
     unread: Sequence[Job]
+    rooms: Sequence[Room] = ()
+
+    @property
+    def warnings(self) -> list[str]:
+        """A sentence for each budget of the month that is too small. Submit refuses what does not fit, unpaid."""
+        return [
+            f"the limit {_parameter(room)} leaves {amount(room.left)} {_unit(room)} in {room.month}: what does not fit "
+            "is refused again, unpaid. Raise the limit first, or wait for the next month"
+            for room in self.rooms
+            if not room.fits
+        ]
 
     @property
     def words(self) -> str:
@@ -44,7 +58,18 @@ def of(deployed: Deployment, jobs: Sequence[Job]) -> RerunPrice:
         found = forecast.of_uploads(quote, [output_keys.upload_of(job) for job in jobs], (), {}, each)
     pairs = list(zip(jobs, found, strict=True))
     unread = [job for job, one in pairs if one.code == ErrorCode.SOURCE_UNREADABLE]
-    return RerunPrice([one for _, one in pairs if one.code != ErrorCode.SOURCE_UNREADABLE], unread)
+    read = [one for _, one in pairs if one.code != ErrorCode.SOURCE_UNREADABLE]
+    asked, month = Report(read, ()), f"{deployed.clock():%Y-%m}"
+    rooms = budget_room.rooms(deployed.operator_ledger, quote.limits, month, asked.credits, asked.usd)
+    return RerunPrice(read, unread, rooms)
+
+
+def _unit(room: Room) -> str:
+    return "USD" if room.unit == USD else f"of {room.unit}'s credits"
+
+
+def _parameter(room: Room) -> str:
+    return "MonthlyBudgetUsd" if room.unit == USD else f"MonthlyCreditLimit of {room.unit}"
 
 
 def _reasons(others: Sequence[Forecast]) -> str:

@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from darkroom_cli import key_faults
 from darkroom_cli.status_facts import USD, ProviderFacts, Spend, StatusFacts, Today, Unread
 from darkroom_cli.terminal import amount, cell, moment
 from darkroom_cli.waiting_jobs import OPERATOR
@@ -70,13 +71,18 @@ def _key(provider: ProviderFacts) -> Text:
 
 def _circuit(provider: ProviderFacts) -> Text:
     circuit = provider.circuit
+    if circuit is None and provider.has_key is False:
+        uploads = "its uploads wait" if provider.is_default else "uploads that name it are refused"
+        return cell(f"{uploads} → darkroom keys set {provider.name}", "yellow")
     if circuit is None:
         return Text("takes jobs", "green")
     since = f" since {moment(circuit.opened_at)[:16]}" if circuit.opened_at else ""
     if circuit.paused:
         return cell(f"paused{since}: {circuit.error}", "yellow")
     probe = f"; next try {moment(circuit.retry_at)[11:16]}" if circuit.retry_at else ""
-    return cell(f"stopped{since}: {': '.join(filter(None, (circuit.error_code, circuit.error)))}{probe}", "bold red")
+    said = ": ".join(filter(None, (circuit.error_code, circuit.error)))
+    new_key = key_faults.command(provider.name, circuit.error_code, circuit.error)
+    return cell(f"stopped{since}: {said}{probe}{f' → {new_key}' if new_key else ''}", "bold red")
 
 
 def _spend(facts: StatusFacts) -> Table:

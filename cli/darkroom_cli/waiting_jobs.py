@@ -10,9 +10,11 @@ from dataclasses import dataclass
 
 from darkroom.errors import ErrorCode
 from darkroom.model import Circuit, Job, JobStatus
+from darkroom_cli import key_faults
 
 NOBODY = "nobody"
 OPERATOR = "an operator"
+AFTER_DEPLOYMENT = "within a quarter of an hour after the deployment they go on by themselves"
 MOST_WORDS = 160  # characters of a reason that is shown for a group
 
 
@@ -53,6 +55,8 @@ def _group(job: Job, circuits: Mapping[str, Circuit]) -> tuple[str, str, str | N
         return OPERATOR, f"{circuit.provider} is paused: {circuit.error}", f"darkroom resume {circuit.provider}"
     if circuit is not None:
         said = ": ".join(filter(None, (circuit.error_code, circuit.error)))
+        if new_key := key_faults.command(circuit.provider, circuit.error_code, circuit.error):
+            return OPERATOR, said, f"{new_key} && darkroom resume {circuit.provider}"
         return f"the owner of the account at {circuit.provider}", said, f"darkroom resume {circuit.provider}"
     return _by_code(job)
 
@@ -60,7 +64,7 @@ def _group(job: Job, circuits: Mapping[str, Circuit]) -> tuple[str, str, str | N
 def _by_code(job: Job) -> tuple[str, str, str | None]:
     match job.error_code:
         case ErrorCode.INVALID_SETTING:
-            return OPERATOR, job.error or "DefaultSettings is wrong", None
+            return OPERATOR, f"{job.error or 'DefaultSettings is wrong'}; {AFTER_DEPLOYMENT}", None
         case ErrorCode.SOURCE_UNREADABLE:
             return "the owner of the input bucket", "the objects may not be read", None
         case None:

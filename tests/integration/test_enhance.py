@@ -307,6 +307,25 @@ def test_a_job_that_ended_without_a_result_is_told_and_not_sent_again(
     assert versions(application) == 1
 
 
+def test_jobs_that_a_budget_stopped_are_told_with_the_parameter_and_the_command(
+    application: ApplicationUnderTest, photos: Path
+) -> None:
+    enhanced(photos)
+    application.limits = Limits({}, Decimal("0.01"), {}, {})
+    application.ports["ledger"] = application.make_ledger(application.cloud.dynamodb)
+    names = sorted(path.name for path in photos.iterdir())
+    for name in names:
+        version = application.cloud.s3.head_object(Bucket=INPUT, Key=name)["VersionId"]
+        application.submit(Upload(INPUT, name, version))
+    done = run("enhance", str(photos), "--watch")
+    assert done.exit_code == 1
+    assert (
+        f"{len(names)} ended with BudgetExceeded: Wait for next month, or raise MonthlyCreditLimit or MonthlyBudgetUsd"
+        in (done.stdout)
+    )
+    assert "darkroom rerun --code BudgetExceeded" in done.stdout
+
+
 def test_an_upload_whose_job_has_expired_is_not_waited_for(
     application: ApplicationUnderTest, photos: Path, stack: Stack
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from tests.fakes.aws_account import INPUT
 from tests.unit.cli_support import Stack, deployed, doubted, failed, lost, now, refused, run, sent
 
 from darkroom.errors import LostClaim, ProviderUnavailable, SourceDenied
-from darkroom.model import Job, JobStatus
+from darkroom.model import Job, JobStatus, Limits
 from darkroom_cli import actions
 
 
@@ -56,6 +57,18 @@ def test_a_command_without_sense_is_refused_and_changes_nothing(
     assert answer.exit_code == 2
     assert answer.stderr
     assert application.cloud.rows() == before
+
+
+@pytest.mark.usefixtures("stack")
+def test_an_unknown_job_is_told_with_the_bucket_where_uploads_belong() -> None:
+    assert f"uploads belong in s3://{INPUT}" in run("job", "nowhere.jpg").stderr
+
+
+def test_a_cut_picture_is_not_offered_to_run_again(application: ApplicationUnderTest) -> None:
+    job = refused(application, "a.jpg")
+    shown = run("job", job.job_id).stdout
+    assert "would end in the same way" in shown
+    assert "darkroom rerun" not in shown
 
 
 def test_a_doubt_is_adopted(application: ApplicationUnderTest) -> None:
@@ -111,8 +124,12 @@ def test_a_paused_provider_gets_nothing_until_it_is_resumed(application: Applica
     application.submit(application.cloud.put("a.jpg", picture()))
     assert "prices changed" in (application.job().error or "")
     assert application.provider.processes == {}
-    assert run("resume", "topaz").exit_code == 0
+    shown = " ".join(run("job", "a.jpg").stdout.split())
+    assert "are paused (darkroom resume topaz): prices changed" in shown
+    assert "the next attempt, if topaz is no longer paused" in shown
+    assert "allowed again" in run("resume", "topaz").stdout
     assert application.ports["circuits"].get("topaz") is None
+    assert "were allowed already" in run("resume", "topaz").stdout
 
 
 def test_a_failed_job_is_run_again(application: ApplicationUnderTest) -> None:
@@ -131,6 +148,22 @@ def test_a_result_is_paid_twice_only_if_asked_for(application: ApplicationUnderT
     assert "1 picture: 1 credit of topaz, 0.12 USD" in refusal.output
     assert run("rerun", job.job_id, "--completed", typed="y\n").exit_code == 0
     assert now(application, job).run == 2
+
+
+@pytest.mark.parametrize("by", ["a.jpg", "--code"])
+@pytest.mark.parametrize("limit", ["0.01", "50"])
+def test_a_rerun_says_which_limit_is_still_too_small(by: str, limit: str) -> None:
+    with deployed(limits=Limits({}, Decimal("0.01"), {}, {})) as stack:
+        application = stack.application
+        application.submit(application.cloud.put("a.jpg", picture()))
+        assert application.job().error_code == "BudgetExceeded"
+        shown = run("job", "a.jpg").stdout
+        assert "darkroom rerun --code BudgetExceeded" in shown
+        assert "MonthlyBudgetUsd" in shown
+        application.limits = Limits({}, Decimal(limit), {}, {})
+        answer = run("rerun", *([by] if by != "--code" else [by, "BudgetExceeded", "--yes"]))
+    assert answer.exit_code == 0
+    assert ("the limit MonthlyBudgetUsd leaves 0.01 USD" in answer.stderr) == (limit == "0.01")
 
 
 @pytest.mark.parametrize(

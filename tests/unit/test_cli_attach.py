@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from moto.s3.models import s3_backends
-from tests.fakes.aws_account import INPUT, REGION, client
+from tests.fakes.aws_account import INPUT, OUTPUT, REGION, client
 from tests.unit.cli_support import Stack, deployed, run
 
 from darkroom_cli import deployed_stack
@@ -87,10 +87,12 @@ def test_both_change_nothing_the_second_time_and_unless_you_agree(others: Mappin
 
 
 @pytest.mark.parametrize(("command", "bucket", "words"), [
-    ("attach", "s3://another-bucket", "InputBucketName=another-bucket"), ("attach", f"{PLACE}/folder", "is not a bucket"),
+    ("attach", "s3://another-bucket", "InputBucketName=another-bucket"), ("attach", f"s3://{OUTPUT}", "output bucket"),
+    ("attach", "s3://no-such-bucket", "there is no bucket no-such-bucket"), ("attach", f"{PLACE}/folder", "is not a bucket"),
     ("detach", "s3://no-such-bucket", "NoSuchBucket"), ("detach", "", "is not a bucket"),
 ])  # fmt: skip
 def test_what_cannot_be_attached_is_said_in_one_line(stack: Stack, command: str, bucket: str, words: str) -> None:
+    client("s3").create_bucket(Bucket="another-bucket", CreateBucketConfiguration={"LocationConstraint": REGION})
     done = run(command, bucket, "--yes")
     assert done.exit_code == 2
     assert words in done.stderr

@@ -187,11 +187,12 @@ class TestOneJob:
         assert told("catalog/coat.jpg")["steps"][-1]["what"] == "the job's deadline"
 
     @pytest.mark.parametrize(("key", "words"), [
-        ("catalog/shoe-1.jpg", "darkroom resume topaz"), ("catalog/coat.jpg", "darkroom resume uwear"),
+        ("catalog/shoe-1.jpg", "darkroom keys set topaz"), ("catalog/shoe-1.jpg", "darkroom resume topaz"),
+        ("catalog/coat.jpg", "darkroom resume uwear"),
         ("doubt/bridge.jpg", "darkroom resolve f6d67c07 --resubmit"), ("autumn/river.jpg", "Nobody need do anything"),
         ("autumn/tower.jpg", "never pays twice"), ("autumn/mill.jpg", "A worker sends it"),
         ("new/just here.jpg", "A worker has it"), ("spring/lake.jpg", "The result is in place"),
-        ("typo.jpg", "Correct the tag"), ("autumn/hill.jpg", "s3://darkroom-out/_failed/"),
+        ("typo.jpg", "Correct the tag"), ("typo.jpg", "Without a change"), ("autumn/hill.jpg", "s3://darkroom-out/_failed/"),
         ("old/portrait.jpg", "darkroom rerun"), ("raw/skipped.jpg", "without the setting skip"),
     ])  # fmt: skip
     def test_what_happens_next_is_said_in_words(self, key: str, words: str) -> None:

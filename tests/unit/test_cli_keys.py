@@ -17,7 +17,7 @@ from tests.fakes.application import ApplicationUnderTest
 from tests.fakes.aws_account import client
 from tests.unit.cli_support import Stack, deployed, run
 
-from darkroom.errors import ErrorCode, OperatorFault, ProviderUnavailable
+from darkroom.errors import ErrorCode, KeyMissing, OperatorFault, ProviderUnavailable
 from darkroom_cli import deployed_stack
 from darkroom_local.simulators.topaz import TopazSimulator
 
@@ -86,8 +86,20 @@ def test_a_secret_that_is_no_object_is_left_as_it_is(stack: Stack) -> None:
     client("secretsmanager").put_secret_value(SecretId="keys", SecretString="my-key")
     done = run("keys", "set", "topaz", typed=f"{RIGHT}\n")
     assert done.exit_code == 2
+    assert "aws secretsmanager put-secret-value --secret-id keys" in done.stderr
     assert "my-key" not in done.output
     assert client("secretsmanager").get_secret_value(SecretId="keys")["SecretString"] == "my-key"
+
+
+def test_a_check_says_how_a_secret_that_is_no_object_is_repaired(
+    stack: Stack, application: ApplicationUnderTest
+) -> None:
+    client("secretsmanager").put_secret_value(SecretId="keys", SecretString="my-key")
+    application.provider.faults["check_key"] = [KeyMissing("the secret holds no key")]
+    done = run("keys", "check")
+    assert done.exit_code == 1
+    assert "aws secretsmanager put-secret-value --secret-id keys" in done.stderr
+    assert "my-key" not in done.output
 
 
 def test_an_unknown_provider_is_told_with_the_nearest(stack: Stack) -> None:

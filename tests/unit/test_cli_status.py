@@ -67,12 +67,16 @@ class TestOneLook:
     def test_who_must_act_comes_first(self) -> None:
         found = [(wait["jobs"], wait["whom"], wait["command"]) for wait in seen()["waits"]]
         assert found[:4] == [
-            (2, "the owner of the account at topaz", "darkroom resume topaz"),
+            (2, "an operator", "darkroom keys set topaz && darkroom resume topaz"),
             (1, "an operator", "darkroom jobs --status IN_DOUBT"),
             (1, "an operator", "darkroom resume oxen"),
             (1, "an operator", "darkroom resume uwear"),
         ]
         assert {whom for _, whom, _ in found[4:]} == {NOBODY}
+
+    def test_a_missing_key_is_told_with_the_command_that_stores_it(self) -> None:
+        page = " ".join(run("status").stdout.split())
+        assert "has no key uploads that name it are refused → darkroom keys set aimlapi" in page
 
     def test_what_may_not_be_read_is_named_and_hides_nothing(
         self, stack: Stack, monkeypatch: pytest.MonkeyPatch
@@ -133,6 +137,18 @@ def test_a_pause_is_ended_by_an_operator_and_a_stop_by_the_accounts_owner() -> N
     assert waits([waiting()], {"uwear": circuit(True)})[0].whom == "an operator"
     stopped = waits([waiting()], {"uwear": circuit(False)})[0]
     assert (stopped.whom, stopped.why) == ("the owner of the account at uwear", "OutOfCredits: why")
+
+
+def test_a_wrong_default_setting_says_when_its_jobs_go_on() -> None:
+    (wait,) = waits([waiting(error_code="InvalidSetting", error="DefaultSettings: scale")], {})
+    assert "within a quarter of an hour after the deployment" in wait.why
+
+
+def test_a_secret_that_may_not_be_read_is_not_mended_by_another_key() -> None:
+    error = "the secret of the API keys may not be read (AccessDenied): restore it"
+    circuit = Circuit("uwear", False, None, None, error_code="AuthFailed", error=error)
+    (wait,) = waits([waiting()], {"uwear": circuit})
+    assert wait.command == "darkroom resume uwear"
 
 
 def test_an_empty_stack_has_nothing_to_say() -> None:
