@@ -13,7 +13,7 @@ from rich.text import Text
 from darkroom_cli import key_faults
 from darkroom_cli.status_facts import USD, ProviderFacts, Spend, StatusFacts, Today, Unread
 from darkroom_cli.terminal import amount, cell, moment
-from darkroom_cli.waiting_jobs import OPERATOR
+from darkroom_cli.waiting_jobs import NOBODY, OPERATOR, Wait
 
 NEARLY_SPENT = Decimal("0.9")  # from this part of a limit on, a budget is shown in red
 INDENT = 2
@@ -131,8 +131,12 @@ def _waits(facts: StatusFacts) -> Table:
     for wait in facts.waits:
         then = "" if wait.whom == OPERATOR else "when that is mended: "
         helps = f" → {then}{wait.command}" if wait.command else ""
-        table.add_row(f"{wait.jobs:,}", cell(f"{wait.whom}: {wait.why}{helps}"))
+        table.add_row(f"{wait.jobs:,}", cell(f"{_whom(wait)}: {wait.why}{helps}"))
     return table
+
+
+def _whom(wait: Wait) -> str:
+    return "nobody need act" if wait.whom == NOBODY else wait.whom
 
 
 def _alarms(facts: StatusFacts) -> Text:

@@ -43,11 +43,11 @@ def _group(job: Job, circuits: Mapping[str, Circuit]) -> tuple[str, str, str | N
     if job.status is JobStatus.IN_DOUBT:
         return OPERATOR, "in doubt: look into the provider's account and decide", "darkroom jobs --status IN_DOUBT"
     if job.status is JobStatus.PROCESSING:
-        return NOBODY, f"{job.provider} works on them", None
+        return NOBODY, f"{job.provider} is at work", None
     if job.status is JobStatus.SUBMITTING:
         return (
             NOBODY,
-            f"being sent to {job.provider}" if job.lost is None else f"{job.provider}'s list is asked about them",
+            f"being sent to {job.provider}" if job.lost is None else f"{job.provider}'s list is being asked",
             None,
         )
     circuit = circuits.get(job.provider or "")
@@ -75,5 +75,5 @@ def _by_code(job: Job) -> tuple[str, str, str | None]:
 
 def _of_a_retry(job: Job) -> str:
     if not job.error:
-        return "being checked, or waiting for their turn"
+        return "being checked, or waiting for a turn"
     return job.error if len(job.error) <= MOST_WORDS else "tried again later; `darkroom jobs` says why"
