@@ -92,14 +92,14 @@ def _table(texts: Sequence[str], numbers: Sequence[str]) -> Table:
 
 def summary(jobs: Sequence[Job]) -> str:
     """Return the counts of a list in words, for instance `3 jobs: 2 COMPLETED, 1 FAILED; 2 credits of topaz, 0.24 USD`."""
-    counted = Counter(job.status for job in jobs)
-    statuses = ", ".join(f"{counted[each]:,} {each}" for each in JobStatus if counted[each])
+    number = Counter(job.status for job in jobs)
+    statuses = ", ".join(f"{number[each]:,} {each}" for each in JobStatus if number[each])
     spent: dict[str, Decimal] = {}
     for job in jobs:
         if job.credits and job.provider:
             spent[job.provider] = spent.get(job.provider, Decimal(0)) + job.credits
     usd = sum((job.cost_usd for job in jobs if job.cost_usd), Decimal(0))
-    cost = "".join(f"; {amount(credits)} credits of {provider}" for provider, credits in sorted(spent.items()))
+    cost = "".join(f"; {counted(credits)} of {provider}" for provider, credits in sorted(spent.items()))
     return f"{len(jobs):,} job{'' if len(jobs) == 1 else 's'}: {statuses}{cost}" + (f", {usd:,.2f} USD" if usd else "")
 
 

@@ -129,6 +129,11 @@ class TestTheList:
             lines = run(*words).stdout.splitlines()
             assert lines == [line.rstrip() for line in lines]
 
+    def test_one_credit_is_told_as_one(self) -> None:
+        assert job_tables.summary([STORY["spring/lake.jpg"]]).endswith(
+            "1 job: 1 COMPLETED; 1 credit of topaz, 0.12 USD"
+        )
+
 
 @pytest.mark.usefixtures("stack")
 class TestOneJob:
