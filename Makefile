@@ -95,6 +95,7 @@ versions: $(INSTALLED) ## check the sources on each Python version from 3.11 on 
 template: $(GATES_INSTALLED) $(ASL_VALIDATOR)
 	$(GATES)/bin/cfn-lint -t template.yaml events/example/consumer.yaml
 	$(GATES)/bin/checkov --quiet --compact --skip-download --framework cloudformation -f template.yaml
+	mkdir -p .build
 	for callbacks in off on; do $(BIN)/python -m tests.fakes.state_machine $$callbacks > .build/darkroom.asl.json && \
 	  $(ASL_VALIDATOR) --json-path .build/darkroom.asl.json || exit 1; done
 
@@ -125,7 +126,7 @@ mutants: install $(MUTANTS_INSTALLED) ## change the ledger's code in small ways 
 	$(BIN)/python -m tests.mutation.run $(PART)
 
 lock: ## pin every package of pyproject.toml at its newest allowed version
-	rm -rf .build/lock && $(PYTHON) -m venv .build/lock
+	mkdir -p .build && rm -rf .build/lock && $(PYTHON) -m venv .build/lock
 	.build/lock/bin/python -m pip install $(PIP_QUIET) '.[local,dev,bench,mutants,browser]'
 	{ head -n 2 requirements.lock; .build/lock/bin/python -m pip freeze --exclude darkroom | LC_ALL=C sort -f; } > .build/requirements.lock
 	mv .build/requirements.lock requirements.lock
