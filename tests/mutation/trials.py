@@ -41,7 +41,7 @@ Start = Callable[[], int]  # forks a trial, and returns its process id. The tria
 def survivors(
     work: Sequence[Mutant], tests_of: Callable[[Mutant], Sequence[str]], workers: int
 ) -> Iterator[tuple[Mutant, bool]]:
-    """Try the mutants, at most `workers` at a time. Yield each with whether it survived all its tests.
+    """Try the mutants, at most `workers` at a time and one more. Yield each with whether it survived all its tests.
 
     A mutant that no test runs survives. Raises RuntimeError if the tests fail although nothing is changed: then every mutant
     would count as killed.
@@ -49,19 +49,24 @@ def survivors(
     tests = {mutant: tests_of(mutant) for mutant in work}
     yield from ((mutant, True) for mutant in work if not tests[mutant])
     tested = [mutant for mutant in work if tests[mutant]]
-    anew = list[Mutant]()
-    for place, verdict in _session(tested, tests, workers):
-        if verdict == "anew":
-            anew.append(tested[place])
-        else:
-            yield tested[place], verdict == "survived"
+    anew, verdicts = list[Mutant](), _session(tested, tests, workers)
+    for place, verdict in verdicts:
+        if verdict == "begun":
+            break
+        anew.append(tested[place])
+    # The session goes on meanwhile. Its verdicts wait in the pipe, which holds some 3,000 of them.
     starts = {place: _fork_anew(mutant, tests[mutant]) for place, mutant in enumerate(anew)}
-    for place, verdict in _at_most(workers, starts):
+    for place, verdict in _at_most(1, starts):
         yield anew[place], verdict == "survived"
+    for place, verdict in verdicts:
+        yield tested[place], verdict == "survived"
 
 
 def _session(work: Sequence[Mutant], tests: Mapping[Mutant, Sequence[str]], workers: int) -> Iterator[tuple[int, str]]:
-    """Yield the place of each mutant with `survived`, `killed` or `anew`, from a pytest session in a process of its own."""
+    """Yield the place of each mutant with `survived` or `killed`, from a pytest session in a process of its own.
+
+    Those that must be imported anew come first, with `anew`; then one line with the place -1 and `begun`.
+    """
     if not work:
         return
     read, write = os.pipe()
@@ -103,6 +108,7 @@ class _Trials:
             else:
                 chosen = [items[test] for test in self.tests[mutant]]
                 starts[place] = _fork_swapped(session, found, chosen)
+        self._answer(-1, "begun")
         gc.freeze()  # so that no trial copies the memory that all share
         for place, verdict in _at_most(self.workers, starts):
             self._answer(place, verdict)
