@@ -5,6 +5,7 @@ environment variables. Some things differ from ministack's own program, version 
 
 - ministack starts a process for each invocation that finds no idle one, and so 67 processes for a hundred pictures. Here an
   invocation waits while its function has up to four processes (`worker_limit`).
+- ministack starts an interpreter for each worker of a function. Here a worker is forked (`forked_workers`).
 - When it ends, ministack waits up to 30 s for clients that keep a TLS connection open. Here it waits a tenth of a second.
 - When a worker process dies, ministack changes nothing. Here its leases end, and its messages come again (`worker_deaths`).
 - The URL of a function leads to this cloud (`function_urls`), and task tokens behave as on AWS (`task_tokens`).
@@ -27,6 +28,7 @@ from hypercorn.config import Config
 
 from darkroom_local import emulator_multipart_tags, emulator_persistence, function_urls
 from darkroom_local.emulator_version import EmulatorChanged, require
+from darkroom_local.forked_workers import fork_workers
 from darkroom_local.task_tokens import TaskTokens
 from darkroom_local.worker_deaths import WorkerDeaths
 from darkroom_local.worker_limit import WorkerLimit
@@ -45,6 +47,7 @@ def main() -> None:
 
     try:
         limit_workers(lambda_svc)
+        fork_workers(lambda_runtime)
         WorkerDeaths().attach(lambda_runtime.Worker, lambda_svc, dynamodb)
         function_urls.lead_here(lambda_svc, f"https://{_address()}")
         TaskTokens(stepfunctions, iam_actions).attach()
