@@ -2,9 +2,9 @@
 
 Usage: python -m tests.mutation.run [--again] [PART]. PART is a text in the paths of the modules, for example pipeline/sweep. Each
 module's result is written to results.json as soon as it is known, with its date; the results of other modules stay. With --again,
-the mutants that were killed in that result are left out, as long as the module's source is the same. The script prints the mutants
-that live, and exits with 1 if fewer than 95 of 100 are killed. `equivalents.json` names the mutants that change nothing that a
-caller could see, each with its reason.
+the mutants that were killed in that result are left out, as long as the module's source is the same. The script prints the
+mutants that live, and exits with 1 if fewer than 95 of 100 are killed. `equivalents.json` names the mutants that change nothing
+that a caller could see, each with its reason.
 """
 
 from __future__ import annotations
