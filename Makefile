@@ -19,6 +19,7 @@ PIP_QUIET := --quiet --disable-pip-version-check
 TESTS := tests/unit tests/contract tests/simulators tests/integration tests/faults tests/e2e
 OUT ?= demo-results
 BENCH ?= # the names of the benchmarks to run; empty means all
+AGAIN ?= # any text here lets `make mutants` leave out what its last result has as killed
 PART ?= # a text in the paths of the modules that `make mutants` tries; empty means all, which takes an hour or two
 QUICK ?= # any text here means small sizes and few rounds, and no results are written
 
@@ -123,7 +124,7 @@ bench: install $(BENCH_INSTALLED) ## measure what the pages claim about speed, s
 	$(BIN)/python -m benchmarks.run $(if $(strip $(QUICK)),--quick) $(BENCH)
 
 mutants: install $(MUTANTS_INSTALLED) ## change the ledger's code in small ways and see which changes no test notices (PART=pipeline/sweep)
-	$(BIN)/python -m tests.mutation.run $(PART)
+	$(BIN)/python -m tests.mutation.run $(if $(strip $(AGAIN)),--again) $(PART)
 
 lock: ## pin every package of pyproject.toml at its newest allowed version
 	mkdir -p .build && rm -rf .build/lock && $(PYTHON) -m venv .build/lock
