@@ -101,7 +101,7 @@ template: $(GATES_INSTALLED) $(ASL_VALIDATOR)
 	  $(ASL_VALIDATOR) --json-path .build/darkroom.asl.json || exit 1; done
 
 docs: $(INSTALLED) ## write docs/models.md from the catalogs, and docs/command-help.md and docs/screens from the commands
-	$(BIN)/python -m darkroom_cli.models_page docs/models.md
+	$(BIN)/python -m darkroom_cli.catalogs.models_page docs/models.md
 	$(BIN)/python -m darkroom_cli.help_page docs/command-help.md
 	$(BIN)/python -m tests.unit.command_screens docs/screens
 
