@@ -16,7 +16,7 @@ from darkroom.ports import Alerts, Clock, StorageChecker, StorageChecks
 CHECK_TAKES = timedelta(seconds=60)  # at most, with a cold start of finalize; then another submit may have it made
 TRUSTED_FOR = timedelta(minutes=30)  # so long a proof counts while the next one cannot be made
 UNPROVEN_RETRY = timedelta(minutes=5)
-FIRST_CHECK_WAIT_SECONDS = 2  # while another submit has the first check made
+SOON_SECONDS = 2  # between two looks while another submit has the check made
 
 log = logging.getLogger(__name__)
 
@@ -62,11 +62,10 @@ class StorageGate:
 
 
 def _verdict(known: StorageCheck | None, now: datetime) -> Refused | None:
-    if known is None or known.checked_at is None:
-        soon = now + timedelta(seconds=FIRST_CHECK_WAIT_SECONDS)
-        return Refused(soon, "the first check of the output bucket is under way", is_soon=True)
-    if known.refusal:
+    if known is not None and known.refusal:
         return Refused(max(known.next_check_at, now), known.refusal)
-    if known.checked_at + TRUSTED_FOR <= now:
-        return Refused(now + UNPROVEN_RETRY, "the output bucket was not checked for too long")
+    if known is None or known.checked_at is None or known.checked_at + TRUSTED_FOR <= now:
+        # Another submit has it checked: for the first time, or after a time without uploads.
+        soon = now + timedelta(seconds=SOON_SECONDS)
+        return Refused(soon, "the check of the output bucket is under way", is_soon=True)
     return None
