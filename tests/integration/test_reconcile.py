@@ -13,7 +13,7 @@ from tests.fakes.aws_account import TABLE
 
 from darkroom.aws.account_comparisons import DynamoProviderAccounts
 from darkroom.aws.ledger_table import LedgerTable
-from darkroom.errors import DarkroomError, ErrorCode, OperatorFault, ProviderUnavailable, Throttled
+from darkroom.errors import DarkroomError, ErrorCode, KeyMissing, OperatorFault, ProviderUnavailable, Throttled
 from darkroom.model import Alarm, Balance, Job, JobStatus, ProcessState, WarningMetric
 
 HALF_HOUR = timedelta(minutes=30)
@@ -203,6 +203,12 @@ def test_an_account_that_cannot_be_read_says_nothing_and_loses_nothing(
         known.alerts.noted == [WarningMetric.ACCOUNT_UNREAD] * 3
     )  # without this warning, nobody would know that the account cannot be read, and drift could stay unseen for weeks
     assert look(known) == 10
+
+
+def test_a_provider_without_a_key_has_no_account_to_read_and_is_not_counted(known: ApplicationUnderTest) -> None:
+    known.provider.faults["balance"] = [KeyMissing("the secret holds no key for topaz")]
+    assert known.reconcile.compare("topaz") is None
+    assert known.alerts.noted == []
 
 
 def test_comparing_changes_no_job_and_no_budget(known: ApplicationUnderTest) -> None:
