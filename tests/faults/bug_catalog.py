@@ -151,12 +151,20 @@ OF_STORING = (
 )
 OF_CALLBACKS = (
     Bug("MAC not compared", seeded_callback_bugs.mac_not_compared, CALLED, 1, (REFUSED, FORGED, OTHERS)),
-    Bug("MAC of the job only", seeded_callback_bugs.mac_of_the_job_only, CALLED, 2, (REFUSED, FORGED)),
+    Bug("MAC of the job only", seeded_callback_bugs.mac_of_the_job_only, CALLED, 1, (REFUSED, FORGED)),
     Bug("another run's callback noted", seeded_callback_bugs.another_runs_callback_noted, CALLED, 112, (OTHERS,)),
     Bug("token of another run", seeded_callback_bugs.token_of_another_run, CALLED, 264, (TOKEN,)),
-    Bug("token written beside a note", seeded_callback_bugs.token_written_beside_a_note, CALLED, 2, (LOOKED,)),
+    Bug("token written beside a note", seeded_callback_bugs.token_written_beside_a_note, CALLED, 8, (LOOKED,)),
     Bug("callback before the bind lost", seeded_callback_bugs.early_callback_lost, CALLED, 2, (LOOKED,)),
     Bug("process believed", seeded_callback_bugs.process_believed, CALLED, 99, (OWN, ONE_JOB, CHARGED)),
+    Bug(
+        "list believed against a callback",
+        seeded_callback_bugs.list_believed_against_a_callback,
+        CALLED,
+        43,
+        (ONE_PAID, CHARGED),
+    ),
+    Bug("NO_CALLBACK left out", seeded_callback_bugs.no_callback_left_out, CALLED, 67, (ONE_PAID, CHARGED)),
     Bug("failure believed", seeded_callback_bugs.failure_believed, CALLED, 5, (CHARGED,)),
     Bug("note never ends", seeded_callback_bugs.note_never_ends, CALLED, 1, (BOUNDED,)),
     Bug("note ends after the question", seeded_callback_bugs.note_ends_after_the_question, CALLED, 380, (LOOKED,)),

@@ -61,9 +61,10 @@ class Ledger(Protocol):
         error_code: str | None = None,
         error: str | None = None,
         denied_since: datetime | None = None,
+        unless_told: bool = False,
     ) -> Job:
-        """`SUBMITTING` → `CLAIMED`, due at `next_attempt_at`. The same transaction releases the reservation and ends the
-        lease."""
+        """`SUBMITTING` → `CLAIMED`, due at `next_attempt_at`. The same transaction releases the reservation and ends the lease.
+        With `unless_told`, raises LostClaim if a callback about the run has come."""
 
     def postpone(
         self,
