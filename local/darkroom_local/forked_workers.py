@@ -1,6 +1,6 @@
 """Lets the emulator fork the workers of Python functions, instead of starting an interpreter for each.
 
-A worker spends three quarters of its start on loading the same libraries. Here a process that has loaded them is forked
+A worker spends most of its start on loading the same libraries. Here a process that has loaded them is forked
 (`fork_server`). A worker still has a process, an environment and a folder of its own, and loads its function's code itself.
 Only functions whose layers hold nothing but .pth files are forked, since what these name stays where it is.
 """

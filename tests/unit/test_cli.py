@@ -22,7 +22,7 @@ from darkroom.errors import ErrorCode
 from darkroom.model import JobStatus
 from darkroom.queue_messages import plain
 from darkroom.setting_layers import metadata_layer
-from darkroom_cli import local_outcomes
+from darkroom_cli.local import wording
 from darkroom_cli.main import app
 from darkroom_local import background_stack, progress_display
 from darkroom_local.child_processes import ChildFailed, ending, ending_all, is_running, start
@@ -55,7 +55,7 @@ def test_programs_read_one_object_for_each_picture(tmp_path: Path) -> None:
     failed = outcome(
         job_view(JobStatus.FAILED), tmp_path, report={"code": "ProviderFailed", "message": "m", "cure": "c"}
     )
-    told = [json.loads(json.dumps(local_outcomes.facts(each), default=plain)) for each in (done, failed)]
+    told = [json.loads(json.dumps(wording.facts(each), default=plain)) for each in (done, failed)]
     assert [(each["status"], each["result"] is None) for each in told] == [("COMPLETED", False), ("FAILED", True)]
     assert (told[1]["error_code"], told[1]["error"], told[0]["credits"]) == ("ProviderFailed", "m", 1)
 
@@ -107,7 +107,7 @@ def test_an_unknown_fault_is_refused_by_name(command: CliRunner, vendor: str) ->
 
 
 def test_a_run_says_its_first_line_before_it_imports_what_is_slow() -> None:
-    code = "import sys, darkroom_cli.local_run; print({'boto3', 'botocore', 'cryptography'} & set(sys.modules))"
+    code = "import sys, darkroom_cli.local.run; print({'boto3', 'botocore', 'cryptography'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 

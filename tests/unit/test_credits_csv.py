@@ -223,7 +223,7 @@ def test_without_a_terminal_nothing_is_paid_unasked(asked: list[str], out: Path)
 
 
 def test_an_operator_who_does_not_agree_pays_nothing(asked: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("darkroom_cli.local_run._is_terminal", lambda: True)
+    monkeypatch.setattr("darkroom_cli.local.run._is_terminal", lambda: True)
     answer = CliRunner().invoke(app, asked, input="n\n")
     assert answer.exit_code == 1
     assert "Nothing was sent" in answer.output

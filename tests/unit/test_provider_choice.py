@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from darkroom import catalog
 from darkroom.model import JobStatus
 from darkroom.providers.registry import ADAPTERS
+from darkroom_cli.commands.simulate import VENDORS
 from darkroom_cli.main import app
-from darkroom_cli.simulate import VENDORS
 from darkroom_local import simulator_processes
 from darkroom_local.demo import as_meant
 from darkroom_local.folder_uploads import Item
