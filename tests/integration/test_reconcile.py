@@ -177,6 +177,24 @@ def test_a_job_charged_before_the_first_look_and_booked_after_it_hides_no_later_
     assert look(application) == 1
 
 
+def test_a_job_that_ends_and_settles_while_the_vendor_answers_makes_no_later_drift(
+    known: ApplicationUnderTest,
+) -> None:
+    job, balance = at_work(known), known.provider.balance
+
+    def slowly() -> Balance | None:
+        answer = balance()
+        finish(known, job)
+        known.finalize(job)
+        known.provider.balance = balance  # type: ignore[method-assign]
+        return answer
+
+    known.provider.balance = slowly  # type: ignore[method-assign]
+    assert look(known) == 0
+    assert known.job().status is JobStatus.COMPLETED
+    assert look(known) == 0
+
+
 def test_an_accepted_drift_is_over_and_the_next_is_found(known: ApplicationUnderTest) -> None:
     account_holds(known, 90)
     assert look(known) == 10

@@ -51,6 +51,9 @@ class Reconcile:
     def compare(self, provider: str) -> Comparison | None:
         """Compare one account with the ledger now. Return None if the vendor publishes no balance, or if the stack has no key for
         it. Also return None, after a warning, if the balance cannot be read."""
+        # Read before the balance: a job that settles while the vendor answers would count as booked and not yet charged, which
+        # would raise the baseline for good.
+        reserved, spent = self.accounts.booked(provider)
         try:
             balance = self.providers[provider].balance()
         except KeyMissing:
@@ -61,7 +64,6 @@ class Reconcile:
             return None
         if balance is None:
             return None
-        reserved, spent = self.accounts.booked(provider)
         last = self.accounts.last_comparison(provider)
         now = self.clock()
         if last is None:
