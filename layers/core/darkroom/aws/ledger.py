@@ -287,15 +287,15 @@ class DynamoLedger:
         return self._updated(Write(key, remove=OF_A_CALLBACK, when=[SAME_RUN, FROM_STATUS], values=guard))
 
     def lock_output(self, job: Job, key: str, charged: Decimal, now: datetime, until: datetime) -> bool:
-        """Make the job the only writer of the output key. Return False if the result of a newer version is there. Raises
-        OutputBusy, LostClaim."""
+        """Make the job the only writer of the output key. Return False if the result of a newer version is there, or if the key
+        is another source's. Raises OutputBusy, LostClaim."""
         try:
             self._write_with_job(
                 job, [JobStatus.PROCESSING], output_claims.taking(job, key, now, until), credits_charged=charged
             )
             return True
         except ConditionFailed as failed:
-            if output_claims.has_newer(failed.item, job):
+            if output_claims.has_newer(failed.item, job) or output_claims.is_anothers(failed.item, job):
                 return False
             ends = moment(items.text(failed.item, "writer_until") or stamp(now))
             raise OutputBusy("another version's result is being written to the same key", ends) from None
@@ -322,6 +322,7 @@ class DynamoLedger:
             raise ValueError(f"{status} is not terminal")
         changes = known_settings(job) | present(completed_at=now, error_code=error_code, error=error)
         changes |= present(output_key=output_key, superseded=superseded, result_notes=result_notes)
+        changes |= {"output_bucket": job.require_dispatch().output_bucket} if output_key else {}
         changes |= present(told_by=learned_by(job))
         if job.reservation:
             changes |= {"credits": credits, "cost_usd": credits * job.reservation.credit_price_usd}
