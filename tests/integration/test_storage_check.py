@@ -203,6 +203,16 @@ def test_where_finalize_cannot_be_asked_nothing_is_reserved(guarded: Guarded) ->
     assert guarded.alerts.rung == [Alarm.STORAGE_REFUSED]
 
 
+def test_a_proof_counts_although_finalizes_answer_was_lost(guarded: Guarded) -> None:
+    def answer_lost() -> None:
+        guarded.make_container().check_storage()
+        raise StorageUnproven("submit could not call finalize (ReadTimeoutError)")
+
+    guarded.ports["storage_checker"] = answer_lost
+    guarded.submit(guarded.put("a.jpg"))
+    assert (guarded.job().status, guarded.alerts.rung) == (JobStatus.PROCESSING, [])
+
+
 def test_a_recent_proof_counts_while_the_next_one_cannot_be_made(guarded: Guarded) -> None:
     guarded.submit(guarded.put("a.jpg"))
     guarded.broken = StorageUnproven("finalize could not check")

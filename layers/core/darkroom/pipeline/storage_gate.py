@@ -43,17 +43,18 @@ class StorageGate:
         """Return why the job must wait; None if results can be stored."""
         now, known = self.clock(), self.checks.last()
         if (known is None or known.next_check_at <= now) and self.checks.take_turn(now, now + CHECK_TAKES):
-            self._check(known, now)
+            self._check(now)
             known = self.checks.last()
         return _verdict(known, self.clock())
 
-    def _check(self, known: StorageCheck | None, now: datetime) -> None:
-        """Have finalize check. If it cannot, and the last proof is too old, nothing may be reserved."""
+    def _check(self, now: datetime) -> None:
+        """Have finalize check. If it cannot, and the last proof is too old, nothing may be reserved. The last proof is read
+        again, because only finalize's answer may have been lost."""
         try:
             self.checker()
         except StorageUnproven as unproven:
             log.warning("the output bucket could not be checked", extra={"why": str(unproven)})
-            if known is None or _verdict(known, now) is not None:
+            if _verdict(self.checks.last(), now) is not None:
                 self.checks.record(now, str(unproven), now + UNPROVEN_RETRY)
                 self.alerts.call(
                     Alarm.STORAGE_REFUSED,
