@@ -92,7 +92,7 @@ IN_GENERAL = (
     Bug("reserved beside the job", seeded_bugs.reserved_beside_the_job, "money", 0, (BALANCE, COMMITTED)),
     Bug("sent before reserved", seeded_bugs.sent_before_reserved, "mixed", 0, (KNOWN, RETRY)),
     Bug("doubt taken for not sent", seeded_bugs.doubt_taken_for_not_sent, "doubts", 3, (ONE_PAID, CHARGED)),
-    Bug("doubt released at once", seeded_bugs.doubt_released_at_once, "doubts", 11, (ONE_PAID, CHARGED)),
+    Bug("doubt released at once", seeded_bugs.doubt_released_at_once, "doubts", 14, (ONE_PAID, CHARGED)),
     Bug("no grace", seeded_bugs.no_grace, "doubts", 2, (ONE_PAID, CHARGED)),
     Bug("no wait for the dead", seeded_bugs.no_wait_for_the_dead, "doubts", 117, (ONE_PAID, KNOWN, TAKEOVER, CHARGED)),
     Bug("another key's list believed", seeded_bugs.another_keys_list_believed, "doubts", 55, (ONE_PAID, CHARGED)),
