@@ -93,6 +93,31 @@ def test_the_same_command_again_pays_nothing_and_sends_nothing(
     assert (versions(application), len(application.provider.processes)) == (3, 3)
 
 
+def test_results_that_lie_in_the_folder_are_never_sent_as_pictures(
+    application: ApplicationUnderTest, photos: Path, works: object
+) -> None:
+    out = photos / "deeper" / "enhanced"
+    enhanced(photos, "--out", out, "--set", "scale=2")
+    again = enhanced(photos, "--out", out, "--set", "scale=2")
+    assert [one["key"] for one in again] == ["0.jpg", "1.jpg", "2.jpg"]
+    assert versions(application) == 3
+    done = run("enhance", str(photos), "--out", str(out), "--set", "scale=2")
+    assert "left out: 3 files in --out, which are results" in done.stdout
+
+
+def test_a_folder_that_is_its_own_folder_of_results_ends_the_command(
+    application: ApplicationUnderTest, photos: Path
+) -> None:
+    done = run("enhance", str(photos), "--out", str(photos))
+    assert done.exit_code == 2
+    assert "all of them are in --out" in done.stderr
+    assert versions(application) == 0
+
+
+def test_results_may_go_to_the_folder_above_the_pictures(photos: Path, works: object) -> None:
+    assert [one["status"] for one in enhanced(photos, "--out", photos.parent)] == ["COMPLETED"] * 3
+
+
 def test_other_settings_or_again_make_another_paid_job(
     application: ApplicationUnderTest, photos: Path, works: object
 ) -> None:

@@ -34,24 +34,36 @@ class Picked:
     files: Sequence[PickedFile]
     left_out: int = 0  # files of folders whose names are no pictures', or end in none of the stack's InputSuffixes
     folder_files: Sequence[Path] = ()  # `darkroom.toml` files, which are not uploaded
+    results: int = 0  # files of folders that lie in the folder of results
 
 
-def pick(paths: Sequence[Path], below: str = "", suffixes: Sequence[str] = ()) -> Picked:
+def pick(paths: Sequence[Path], below: str = "", suffixes: Sequence[str] = (), out: Path | None = None) -> Picked:
     """Return the files that `paths` name, files or folders. `below` is put before each key, and `suffixes` are the stack's
-    InputSuffixes. Raises UnusableFiles for a path that does not exist, a key that no upload may have, and two files with one
-    key."""
+    InputSuffixes. `out` is the folder of results: where it lies in a folder, the files in it are left out, or a repeated command
+    would pay for results. Raises UnusableFiles for a path that does not exist, a key that no upload may have, and two files with
+    one key."""
     found: dict[str, Path] = {}
-    left_out, settings = 0, list[Path]()
+    left_out, results, settings = 0, 0, list[Path]()
+    inside = _inside(out, paths)
     for path, name, is_named in _all(paths):
-        if folder_files.is_folder_file(name):
+        if inside and not is_named and path.parent.resolve().is_relative_to(inside):
+            results += 1
+        elif folder_files.is_folder_file(name):
             settings.append(path)
         elif not is_named and not (path.suffix.lower() in PICTURES and name.endswith(tuple(suffixes) or "")):
             left_out += 1
         else:
             _add(found, below + name, path, suffixes)
     if not found:
-        raise UnusableFiles("there is no picture to upload in the files and folders that were given")
-    return Picked([PickedFile(found[key], key) for key in sorted(found)], left_out, settings)
+        why = ": all of them are in --out, and what lies there counts as results" if results else ""
+        raise UnusableFiles(f"there is no picture to upload in the files and folders that were given{why}")
+    return Picked([PickedFile(found[key], key) for key in sorted(found)], left_out, settings, results)
+
+
+def _inside(out: Path | None, paths: Sequence[Path]) -> Path | None:
+    """Return the folder of results if it is one of the folders of `paths`, or lies in one; otherwise None."""
+    base = out.resolve() if out else None
+    return base if base and any(path.is_dir() and base.is_relative_to(path.resolve()) for path in paths) else None
 
 
 def _all(paths: Sequence[Path]) -> Iterator[tuple[Path, str, bool]]:
