@@ -197,6 +197,22 @@ def test_a_failure_is_told_with_its_cure(tmp_path: Path) -> None:
     assert "Run the same command again." in text.plain
 
 
+def test_files_that_failed_alike_are_told_together(tmp_path: Path) -> None:
+    alike = JobView("1", JobStatus.REJECTED, error_code="BudgetExceeded", error="0.04 left")
+    other = JobView("2", JobStatus.FAILED, error_code="ProviderFailed", error="the provider said Failed")
+    many = [outcome(alike, tmp_path, f"{number}.jpg") for number in range(1000)]
+    first, second = failures([*many, outcome(other, tmp_path, "x.jpg")])
+    assert first.plain.startswith("0.jpg, 1.jpg, 2.jpg and 997 more: BudgetExceeded\n  0.04 left\n")
+    assert second.plain.startswith("x.jpg: ProviderFailed\n")
+
+
+def test_of_many_kinds_of_failures_the_first_twenty_are_told(tmp_path: Path) -> None:
+    jobs = [JobView(str(n), JobStatus.FAILED, error_code="ProviderFailed", error=f"why {n}") for n in range(25)]
+    *told, rest = failures([outcome(job, tmp_path, f"{job.job_id}.jpg") for job in jobs])
+    assert len(told) == 20
+    assert rest.plain == "and 5 more files without a result; credits.csv has the reason of each"
+
+
 @pytest.mark.parametrize("code", ErrorCode)
 def test_no_cure_of_a_local_run_names_a_command_that_is_of_no_use_here(tmp_path: Path, code: ErrorCode) -> None:
     report = {"code": code.value, "cure": "Run `darkroom rerun`.", "message": "why"}
