@@ -21,9 +21,9 @@ from pathlib import Path
 
 from darkroom_local import emulator_persistence, ledger_journal
 from darkroom_local.disk_sync import sync_folder
+from darkroom_local.earlier_results import ACCOUNT
 from darkroom_local.folder_uploads import Item
 
-FOLDER = ".darkroom"
 MARKER = "DARKROOM_ACCOUNT"  # every process of a run has this environment variable, with the path of its account
 REAL, _JOURNAL = "real", "ledger.jsonl"
 _WORK = "darkroom-stack-"
@@ -126,7 +126,7 @@ def end_survivors(root: Path) -> None:
 
 
 def _home(out: Path, *, is_real: bool) -> Path:
-    return out.resolve() / FOLDER / (REAL if is_real else "simulated")
+    return out.resolve() / ACCOUNT / (REAL if is_real else "simulated")
 
 
 def _processes_of(root: Path) -> list[int]:

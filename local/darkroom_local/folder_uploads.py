@@ -20,7 +20,7 @@ from darkroom import catalog, output_keys
 from darkroom.configuration import BadConfiguration, Configuration
 from darkroom.model import SourceObject
 from darkroom.setting_layers import canonical, metadata_name
-from darkroom_local import folder_rules
+from darkroom_local import earlier_results, folder_rules
 from darkroom_local.emulator_persistence import VERSION_HEADER
 from darkroom_local.folder_rules import FolderRules, WrongFile
 
@@ -85,8 +85,8 @@ def _suffixes_of(providers: Iterable[str]) -> frozenset[str]:
 
 
 def items_in(folder: Path, settings: Mapping[str, str], parameters: Mapping[str, str] | None = None) -> list[Item]:
-    """Return the pictures below `folder` that their provider takes, sorted by path. Hidden files and folders are left out. Raises
-    UnusableSetting if a `darkroom.toml` is wrong."""
+    """Return the pictures below `folder` that their provider takes, sorted by path. Hidden files and folders are left out,
+    and so are folders of results of earlier runs. Raises UnusableSetting if a `darkroom.toml` is wrong."""
     rules, suffixes = FolderRules(folder), picture_suffixes(settings, parameters or {})
     try:
         found = [
@@ -232,5 +232,6 @@ def _encoded_word(value: str) -> str:
 
 
 def _visible_files(folder: Path) -> list[Path]:
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return sorted(p for p in files if not any(part.startswith(".") for part in p.relative_to(folder).parts))
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    shown = {p for p in files if not any(part.startswith(".") for part in p.relative_to(folder).parts)}
+    return sorted(shown - earlier_results.among(shown, folder))

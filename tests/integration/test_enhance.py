@@ -102,7 +102,7 @@ def test_results_that_lie_in_the_folder_are_never_sent_as_pictures(
     assert [one["key"] for one in again] == ["0.jpg", "1.jpg", "2.jpg"]
     assert versions(application) == 3
     done = run("enhance", str(photos), "--out", str(out), "--set", "scale=2")
-    assert "left out: 3 files in --out, which are results" in done.stdout
+    assert "left out: 3 files that are results" in done.stdout
 
 
 def test_a_folder_that_is_its_own_folder_of_results_ends_the_command(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from darkroom import folder_files, output_keys
+from darkroom_local import earlier_results
 
 PICTURES = frozenset(suffix for suffixes in output_keys.SUFFIXES.values() for suffix in suffixes)
 
@@ -34,7 +35,7 @@ class Picked:
     files: Sequence[PickedFile]
     left_out: int = 0  # files of folders whose names are no pictures', or end in none of the stack's InputSuffixes
     folder_files: Sequence[Path] = ()  # `darkroom.toml` files, which are not uploaded
-    results: int = 0  # files of folders that lie in the folder of results
+    results: int = 0  # files of folders that lie in the folder of results, or in one of a local run
 
 
 def pick(paths: Sequence[Path], below: str = "", suffixes: Sequence[str] = (), out: Path | None = None) -> Picked:
@@ -44,9 +45,9 @@ def pick(paths: Sequence[Path], below: str = "", suffixes: Sequence[str] = (), o
     one key."""
     found: dict[str, Path] = {}
     left_out, results, settings = 0, 0, list[Path]()
-    inside = _inside(out, paths)
+    inside, earlier = _inside(out, paths), _earlier(paths)
     for path, name, is_named in _all(paths):
-        if inside and not is_named and path.parent.resolve().is_relative_to(inside):
+        if path in earlier or (inside and not is_named and path.parent.resolve().is_relative_to(inside)):
             results += 1
         elif folder_files.is_folder_file(name):
             settings.append(path)
@@ -55,7 +56,7 @@ def pick(paths: Sequence[Path], below: str = "", suffixes: Sequence[str] = (), o
         else:
             _add(found, below + name, path, suffixes)
     if not found:
-        why = ": all of them are in --out, and what lies there counts as results" if results else ""
+        why = ": all of them are in --out or in another folder of results" if results else ""
         raise UnusableFiles(f"there is no picture to upload in the files and folders that were given{why}")
     return Picked([PickedFile(found[key], key) for key in sorted(found)], left_out, settings, results)
 
@@ -64,6 +65,12 @@ def _inside(out: Path | None, paths: Sequence[Path]) -> Path | None:
     """Return the folder of results if it is one of the folders of `paths`, or lies in one; otherwise None."""
     base = out.resolve() if out else None
     return base if base and any(path.is_dir() and base.is_relative_to(path.resolve()) for path in paths) else None
+
+
+def _earlier(paths: Sequence[Path]) -> set[Path]:
+    """Return the results of local runs in the folders of `paths`."""
+    folders = [path for path in paths if path.is_dir()]
+    return {file for folder in folders for file in earlier_results.among(folder.rglob("*"), folder)}
 
 
 def _all(paths: Sequence[Path]) -> Iterator[tuple[Path, str, bool]]:

@@ -90,8 +90,8 @@ class BatchRun:
             what = "is no picture" if picked.left_out == 1 else "are no pictures"
             self._say(f"left out: {_files(picked.left_out)} that by name {what} for this stack")
         if picked.results:
-            what = "which is a result" if picked.results == 1 else "which are results"
-            self._say(f"left out: {_files(picked.results)} in --out, {what}")
+            what = "is a result" if picked.results == 1 else "are results"
+            self._say(f"left out: {_files(picked.results)} that {what}")
         for path in picked.folder_files:
             self._say(f"not uploaded: {path}; what counts is the darkroom.toml in the input bucket")
 
