@@ -180,6 +180,8 @@ def parse_parameters(pairs: Iterable[str]) -> dict[str, str]:
         key, equals, value = pair.partition("=")
         if not equals or not key.strip():
             raise UnusableSetting(f"{pair!r} is not of the form key=value, as in scale=2.")
+        if key.strip() in parsed:
+            raise UnusableSetting(f"{key.strip()} is given twice. Keep one of them.")
         parsed[key.strip()] = value.strip()
     return parsed
 

@@ -14,6 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from rich.console import Console
 from tests.rows import each_row
 from typer.testing import CliRunner
@@ -149,6 +150,14 @@ def test_any_other_line_goes_as_an_encoded_word_that_settings_read(value: str) -
     tags, metadata = carriers({"prompt": value})
     assert (tags, metadata["prompt"].isascii()) == ({}, True)
     assert metadata_layer(metadata).values == {"prompt": value}
+
+
+@pytest.mark.parametrize("command", [["plan"], ["local", "run", "--out", "out"]])
+def test_a_setting_that_is_given_twice_is_refused_before_anything_starts(tmp_path: Path, command: list[str]) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    done = CliRunner().invoke(app, [*command, str(tmp_path), "--set", "scale=2", "--set", "scale=4"])
+    assert done.exit_code == 2
+    assert "scale is given twice" in done.stderr
 
 
 @each_row("value", ["a\nb", "a\x1b[2Jb", "x," * 1200])
