@@ -297,6 +297,21 @@ def test_files_that_cannot_be_sent_end_the_command(
     assert application.cloud.keys(INPUT) == set()
 
 
+def test_a_file_of_a_folder_whose_name_no_upload_can_have_does_not_stop_the_others(
+    application: ApplicationUnderTest, photos: Path, works: object
+) -> None:
+    (photos / "a\nb.jpg").write_bytes(picture())
+    (photos / "_failed").mkdir()
+    (photos / "_failed" / "c.jpg").write_bytes(picture())
+    told = {one["key"]: one for one in enhanced(photos, "--watch", code=1)}
+    assert {key: one["fate"] for key, one in told.items()} == {
+        "0.jpg": "sent", "1.jpg": "sent", "2.jpg": "sent", "a\nb.jpg": "refused", "_failed/c.jpg": "refused",
+    }  # fmt: skip
+    assert "rename it" in told["a\nb.jpg"]["message"]
+    assert run("enhance", str(photos / "a\nb.jpg")).exit_code == 2
+    assert versions(application) == 3
+
+
 def test_a_folder_for_results_that_cannot_be_made_ends_the_command(
     application: ApplicationUnderTest, photos: Path, tmp_path: Path
 ) -> None:

@@ -53,6 +53,7 @@ class BatchRun:
         """Screen the files, ask, send, follow and report. After Ctrl-C, say how to come back."""
         self._say_what_is_left_out(picked)
         self._keep(screen(picked.files))
+        self._keep(Picture(file, Fate.REFUSED, message=why) for file, why in picked.unusable)
         self._announce(yes)
         try:
             self._send()
