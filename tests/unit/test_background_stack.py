@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from darkroom_cli.main import app
-from darkroom_local import background_stack
+from darkroom_local.stack import background
 
 KEPT = Path("/some where/authority.pem")
 
@@ -29,7 +29,7 @@ def state(tmp_path: Path) -> Path:
 
 
 def test_a_running_stack_is_trusted_by_the_certificate_it_started_with(state: Path) -> None:
-    stack = background_stack.standing_stack(state)
+    stack = background.standing_stack(state)
     assert stack is not None
     assert stack.endpoint.authority == KEPT
 
@@ -67,10 +67,10 @@ def test_up_says_which_options_the_running_stack_has_not(state: Path) -> None:
 def test_that_the_real_api_charges_is_said_where_eval_does_not_hide_it(
     state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    running = background_stack.standing_stack(state)
+    running = background.standing_stack(state)
     assert running is not None
-    started = background_stack.Standing(running, started=True)
-    monkeypatch.setattr(background_stack, "up", lambda *_, **__: started)  # to start a stack takes seconds
+    started = background.Standing(running, started=True)
+    monkeypatch.setattr(background, "up", lambda *_, **__: started)  # to start a stack takes seconds
     monkeypatch.setenv("TOPAZ_API_KEY", "a key")
     answer = CliRunner().invoke(app, ["local", "up", "--state", str(tmp_path / "new")])
     assert "the real Topaz API, which charges you" in answer.stderr

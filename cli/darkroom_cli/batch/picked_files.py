@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from darkroom import folder_files, output_keys
-from darkroom_local import earlier_results
+from darkroom_local.folder import earlier_results
 
 PICTURES = frozenset(suffix for suffixes in output_keys.SUFFIXES.values() for suffix in suffixes)
 
