@@ -19,7 +19,7 @@ from darkroom_cli.console import bars, exit_codes, terminal
 from darkroom_cli.console.confirmation import agree
 from darkroom_cli.console.errors import say
 from darkroom_cli.console.machine_output import print_json_lines
-from darkroom_cli.costs import budget_room, price_words
+from darkroom_cli.costs import budget_room, copies, price_words
 from darkroom_cli.costs.plan_report import Report
 from darkroom_cli.stack import batch_reader
 from darkroom_cli.stack.batch_reader import has_ended
@@ -109,8 +109,8 @@ class BatchRun:
         for words, kinds in PAID_AGAIN.items():
             if count := sum(standing[kind] for kind in kinds):
                 self._say(f"{words}: {_files(count)}")
-        for names in report.same_bytes(to_send):
-            self._say(f"the same bytes, paid for each: {names}")
+        for line in copies.lines(report.same_bytes(to_send)):
+            self._say(line)
         forecasts = [picture.forecast for picture in to_send if picture.forecast]
         self._say_what_does_not_fit(forecasts)
         price = price_words.price_of(forecasts)

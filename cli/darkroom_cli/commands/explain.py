@@ -111,7 +111,7 @@ def _print(found: dict[str, Any]) -> None:
     if found["settings"]:
         console.print(_settings_table(found["settings"]))
     lines = {
-        "dropped": "; ".join(found["notes"]),
+        "noted": "; ".join(found["notes"]),
         "endpoint": found["endpoint"],
         "request": found["request"] and ", ".join(f"{name}={value}" for name, value in found["request"].items()),
         "sent by": found["sent_by"],

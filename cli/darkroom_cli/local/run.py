@@ -14,6 +14,7 @@ import typer
 from darkroom_cli.console import exit_codes
 from darkroom_cli.console.confirmation import agree
 from darkroom_cli.console.machine_output import print_json_lines
+from darkroom_cli.costs import copies
 from darkroom_cli.html_report import make_page
 from darkroom_cli.local import wording
 from darkroom_local.folder import hot_folder, left_out, rules, uploads
@@ -68,7 +69,8 @@ def run_folder(request: Request) -> int:
         return 0
     to_pay = [item for item in files.to_do if screening.is_paid(item, real)]
     rows = accounts.rows(request.out)
-    question = [price_estimate.question(to_pay, parameters, who.providers, rows)]
+    alike = copies.of_files({item.key: item.path for item in to_pay})
+    question = [price_estimate.question(to_pay, parameters, who.providers, rows), *copies.lines(alike)]
     if submitted := sum(item.key in paid for item in to_pay):
         question.append(f"An earlier run submitted {submitted} of them. What has not changed since is not paid again.")
     if request.watch and real:
