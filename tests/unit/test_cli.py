@@ -270,6 +270,20 @@ def test_what_is_piped_has_one_line_a_picture(tmp_path: Path) -> None:
     assert line.endswith("a.jpg  COMPLETED  2 credits  0.24 USD")
 
 
+def test_why_jobs_wait_is_said_once_for_each_reason(tmp_path: Path) -> None:
+    piped, seen = io.StringIO(), io.StringIO()
+    waiting = JobView("1", JobStatus.CLAIMED, "topaz", "m", error="no connection to the provider")
+    jobs = {str(number): (Item(tmp_path, f"{number}.jpg"), replace(waiting, job_id=str(number))) for number in range(9)}
+    show = progress_display.PlainProgress(Console(file=piped, width=170))
+    with progress_display.LiveProgress(Console(file=seen, width=80, force_terminal=True)) as live:
+        for _ in range(2):
+            show.update(jobs)
+            live.update(jobs)
+    (line,) = piped.getvalue().splitlines()
+    assert line.endswith("0.jpg  waits, and is tried again: no connection to the provider")
+    assert "9 wait: no connection to the provider" in seen.getvalue()
+
+
 def test_what_is_piped_ends_with_the_sums(tmp_path: Path) -> None:
     job = JobView("1", JobStatus.COMPLETED, "topaz", "m", credits=Decimal(2), cost_usd=Decimal("0.24"))
     assert sums([outcome(job, tmp_path), outcome(JobView("2", JobStatus.FAILED, "topaz"), tmp_path)]) == [

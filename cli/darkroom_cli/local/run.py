@@ -144,6 +144,8 @@ def _run(
     if not any(outcome.is_lost for outcome in outcomes):
         account.forget_results()
     failed = close(outcomes, request.out, console)
+    if isinstance(files, Screened) and (left := len(files.to_do) + len(files.unusable) - len(outcomes)) > 0:
+        request.say(f"{left} not sent, and not paid. Run the same command again for the rest.")
     again = shlex.join(["darkroom", *sys.argv[1:]])
     make_page.of_run(outcomes, request.out, request.folder, again, request.say, is_real=account.is_real)
     if request.as_json:
