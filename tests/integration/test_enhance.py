@@ -129,7 +129,9 @@ def test_other_settings_or_again_make_another_paid_job(
 
 def test_what_is_paid_again_or_replaced_is_said(application: ApplicationUnderTest, photos: Path) -> None:
     run("enhance", str(photos / "0.jpg"))
-    assert "paid again: 1 file" in run("enhance", str(photos / "0.jpg"), "--set", "scale=2").stdout
+    assert "sent before, and paid again: 1 file" in run("enhance", str(photos / "0.jpg"), "--again").stdout
+    other = run("enhance", str(photos / "0.jpg"), "--set", "scale=2").stdout
+    assert "with other settings, and paid again; the new results replace the earlier ones: 1 file" in other
     (photos / "0.jpg").write_bytes(picture(99, 99))
     said = run("enhance", str(photos / "0.jpg"), "--replace").stdout
     assert "in the place of another picture: 1 file" in said

@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     from darkroom_cli.stack.deployment import Deployment
 
 PAID_AGAIN = {
-    "sent before, and paid again": (Standing.SAME, Standing.OTHER_SETTINGS),
+    "sent before, and paid again": (Standing.SAME,),
+    "sent before with other settings, and paid again; the new results replace the earlier ones": (
+        Standing.OTHER_SETTINGS,
+    ),
     "in the place of another picture": (Standing.OTHER_PICTURE,),
 }
 UNASKED = 20  # the command asks before it pays for more pictures than this
