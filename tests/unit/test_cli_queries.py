@@ -144,6 +144,17 @@ def test_every_foreseen_end_is_a_sentence_and_a_code(
     assert len(answer.stderr.splitlines()) == 1
 
 
+def test_a_local_stack_that_has_ended_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(stack: str) -> None:
+        raise EndpointConnectionError(endpoint_url="https://127.0.0.1:1")
+
+    monkeypatch.setattr(deployment, "connect", fails)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://127.0.0.1:1")
+    assert "has ended" in run("status").stderr
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://vpce.example.com")
+    assert "has ended" not in run("status").stderr
+
+
 @pytest.mark.parametrize("missing", ["AWS_ACCESS_KEY_ID", "AWS_DEFAULT_REGION"])
 def test_without_credentials_or_region_it_is_said_what_is_missing(
     monkeypatch: pytest.MonkeyPatch, missing: str
