@@ -9,6 +9,7 @@ from __future__ import annotations
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -71,6 +72,24 @@ def test_the_command_goes_on_when_its_workers_are_killed(operator: Operator) -> 
     print(*process.communicate(timeout=150))  # their leases would last six minutes
     assert process.returncode == 0
     assert is_all_home_and_paid_once(operator)
+
+
+@pytest.mark.slow
+@KILLED
+def test_a_killed_run_takes_no_job_of_another_account(operator: Operator) -> None:
+    """The account `earlier` paid for the same pictures minutes before. Its jobs stand in the same list of the vendor."""
+    operator.add(PICTURES)
+    assert replace(operator, out=operator.out.with_name("earlier")).runs() == 0
+    theirs = {job["process_id"] for job in operator.vendor.submits}
+    operator.vendor.faults.add("delay", on="submit", times=2, seconds=30)  # two answers do not come before the kill
+    process = operator.starts()
+    until(lambda: operator.paid >= PICTURES + 2)
+    process.kill()
+    process.communicate(timeout=10)
+    assert operator.runs() == 0
+    assert operator.paid == 2 * PICTURES
+    assert operator.spent == PICTURES
+    assert not theirs & {row["process_id"] for row in operator.rows()}
 
 
 @pytest.mark.slow

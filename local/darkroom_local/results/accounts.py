@@ -14,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import time
+import uuid
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,12 +26,13 @@ from darkroom_local.folder.uploads import Item
 from darkroom_local.machine.disk_sync import sync_folder
 
 MARKER = "DARKROOM_ACCOUNT"  # every process of a run has this environment variable, with the path of its account
-REAL, _JOURNAL = "real", "ledger.jsonl"
+REAL, _JOURNAL, _ID = "real", "ledger.jsonl", "account-id"
 _WORK = "darkroom-stack-"
 _ABOUT = """This folder holds the saved state of the runs that made the results next to it: what was submitted, what it cost,
 and what is left of the month's budget. Keep it with the results. Without it, a run cannot know what an earlier run has paid for.
 
   real/ledger.jsonl       each write of the ledger, one a line, for runs with a real key; simulated/ for all others
+  real/account-id         a random text, so that no other folder's jobs at the provider are taken for this one's
   real/results/           results that are paid but not in the folder of results yet
   lock, work              the run that is at work, and its temporary folder
 """
@@ -47,8 +49,10 @@ class AccountUnwritable(Exception):
 @dataclass(frozen=True)
 class FolderAccount:
     """An open account: its journal, and the results that are not in the folder yet. `left_open` has the keys of pictures that an
-    earlier run left at a provider; they are uploaded first."""
+    earlier run left at a provider; they are uploaded first. `account_id` is part of each job's id, so that a lost submit is never
+    taken for one of another account. It is empty for an account of a version that had none."""
 
+    account_id: str
     root: Path
     journal: Path
     results: Path
@@ -107,13 +111,15 @@ def opened(out: Path, simulated: Collection[str], *, is_real: bool) -> Iterator[
             ends.enter_context(_locked(root / "lock", out))
             end_survivors(root)
             _remove_work(root / "work")
+            account_id = _account_id(home)
             ledger_journal.prepare(journal, datetime.now(UTC), simulated)
             sync_folder(out.resolve())
             sync_folder(root)
         except OSError as error:
             why = f"The account in {str(root)!r} cannot be written: {error}."
             raise AccountUnwritable(f"{why} Nothing was sent. Mend that, then run again.") from None
-        yield FolderAccount(root, journal, home / "results", frozenset(ledger_journal.open_keys(journal)))
+        left_open = frozenset(ledger_journal.open_keys(journal))
+        yield FolderAccount(account_id, root, journal, home / "results", left_open)
 
 
 def end_survivors(root: Path) -> None:
@@ -127,6 +133,23 @@ def end_survivors(root: Path) -> None:
 
 def _home(out: Path, *, is_real: bool) -> Path:
     return out.resolve() / ACCOUNT / (REAL if is_real else "simulated")
+
+
+def _account_id(home: Path) -> str:
+    """Return the account's id. Make it if the account is new, which it is while it has no journal: so the id is on the disk
+    before any job has it. Raises OSError."""
+    path = home / _ID
+    if not path.exists():
+        if (home / _JOURNAL).exists():
+            return ""
+        fresh = path.with_suffix(".new")
+        with fresh.open("w") as file:
+            file.write(uuid.uuid4().hex)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(fresh, path)
+        sync_folder(home)
+    return path.read_text()
 
 
 def _processes_of(root: Path) -> list[int]:

@@ -158,7 +158,7 @@ class _Jobs:
         self._sending = item
         try:
             self._put_folder_files(item)
-            version = version_of(item, self._stack.input_bucket, self._ended)
+            version = version_of(item, self._stack.input_bucket, self._ended, self._stack.account_id)
             self._note(uploads.upload(self._s3, self._stack.input_bucket, item, version))
         except OSError as error:
             self._keep(downloads.unreadable(item, error))

@@ -34,6 +34,7 @@ class LocalStack:
     simulator_urls: Mapping[str, str]
     providers: tuple[str, ...]  # the providers that uploads may name
     cloud: Cloud | None = field(default=None, repr=False)
+    account_id: str = ""  # of the account that it keeps, see `FolderAccount`; empty if it keeps none
 
     @property
     def input_bucket(self) -> str:
@@ -115,7 +116,7 @@ def start(
     embedded_cloud.await_ready(cloud)
     urls = {**simulator_urls, **{vendor: simulator_processes.base_url(child) for vendor, child in started.items()}}
     outputs = _install(cloud.endpoint, who, urls, parameters)
-    return LocalStack(cloud.endpoint, outputs, urls, who.providers, cloud)
+    return LocalStack(cloud.endpoint, outputs, urls, who.providers, cloud, account.account_id if account else "")
 
 
 def _install(endpoint: Endpoint, who: Cast, urls: Mapping[str, str], parameters: Mapping[str, str]) -> dict[str, str]:
