@@ -78,6 +78,17 @@ def test_a_redirected_submit_is_rejected_and_unpaid(under_test: ProviderUnderTes
     assert under_test.paid() == 0
 
 
+@needs("faults")
+def test_a_wrong_base_url_is_told_as_the_operators_fault_and_not_the_images(under_test: SimulatedProvider) -> None:
+    provider = under_test.at(f"{under_test.simulator.base_url}/nowhere")
+    with raises_safely(ProviderRejected, under_test) as caught:
+        provider.submit(under_test.plan(), under_test.image(), under_test.handle(), under_test.keep)
+    assert f"{provider.name.capitalize()}BaseUrl" in str(caught.value)
+    assert "/nowhere" in str(caught.value)
+    assert "refused the image" not in str(caught.value)
+    assert under_test.paid() == 0
+
+
 def test_a_refused_connection_proves_that_nothing_was_sent(under_test: ProviderUnderTest) -> None:
     provider = under_test.unreachable()
     with raises_safely(NothingSent, under_test):

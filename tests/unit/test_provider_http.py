@@ -237,3 +237,12 @@ def test_no_vendor_exception_leaves_a_read(error: Exception) -> None:
 def test_fingerprints_tell_keys_apart_without_showing_them() -> None:
     assert http_client.fingerprint("a") != http_client.fingerprint("b")
     assert len(http_client.fingerprint("a")) == 12
+
+
+@each_row(
+    ("base_url", "shown"),
+    [("https://api.example/v1", "api.example/v1"), ("http://127.0.0.1:9999", "127.0.0.1:9999"),
+     ("https://somebody:secret@api.example/v1?key=secret", "api.example/v1")],
+)  # fmt: skip
+def test_a_base_url_is_shown_without_secrets(base_url: str, shown: str) -> None:
+    assert http_client.place(base_url) == shown

@@ -91,7 +91,9 @@ CURES: dict[ErrorCode, str] = {
         "Then run `darkroom rerun --code BudgetExceeded`."
     ),
     ErrorCode.PROVIDER_REJECTED: (
-        "Read the provider's answer in the message, correct the image or the settings, and upload the object again."
+        "Read the provider's answer in the message, correct the image or the settings, and upload the object again. If the "
+        "message names a base URL, whoever runs the stack must correct that parameter and run "
+        "`darkroom rerun --code ProviderRejected`."
     ),
     ErrorCode.PROVIDER_FAILED: (
         "Run `darkroom rerun --code ProviderFailed`. If a job fails again, ask the provider about its process id."

@@ -25,7 +25,10 @@ CURES: dict[ErrorCode, str] = {
     ErrorCode.BUDGET_EXCEEDED: (
         "Raise --parameter MonthlyCreditLimit or MonthlyBudgetUsd, or wait for next month. " + _AGAIN
     ),
-    ErrorCode.PROVIDER_REJECTED: f"Read the provider's answer, and correct the picture or the settings. {_AGAIN}",
+    ErrorCode.PROVIDER_REJECTED: (
+        "Read the provider's answer, and correct the picture or the settings, or the --parameter that it names. "
+        + _AGAIN
+    ),
     ErrorCode.PROVIDER_FAILED: "Run the same command again. If it fails again, ask the provider about its process id.",
     ErrorCode.OUT_OF_CREDITS: f"Top up or subscribe in the provider's account. {_AGAIN}",
     ErrorCode.AUTH_FAILED: f"Put a valid API key into TOPAZ_API_KEY. {_AGAIN}",

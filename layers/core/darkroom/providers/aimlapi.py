@@ -70,7 +70,7 @@ class Aimlapi(Adapter):
             send=synchronous.send_unread,
         )
         with closing(answer) as response:
-            http_client.raise_for_submit(response, self.out_of_funds)
+            self._api.check_submit(response)
             body = synchronous.stage_from_json(response, self._downloads, stage_result, str(handle), "data", started_at)
         return Submission(str(handle), datetime.now(UTC), _credits_in(body, response), staged=True)
 

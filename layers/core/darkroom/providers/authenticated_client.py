@@ -11,8 +11,11 @@ from typing import Any
 
 import httpx
 
-from darkroom.errors import KeyMissing, ProcessUnknown, ProviderUnavailable
+from darkroom.errors import KeyMissing, ProcessUnknown, ProviderRejected, ProviderUnavailable
 from darkroom.providers import http_client
+
+# The statuses of a submit to an address that is not there. assumed: vendors may also say 404 of a model that is gone.
+NO_SUCH_PATH = frozenset({httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED})
 
 
 def bearer(key: str) -> dict[str, str]:
@@ -87,6 +90,19 @@ class AuthenticatedClient:
                 raise http_client.submit_error(error) from None
 
         return self.call_with_key(post)
+
+    def check_submit(self, response: httpx.Response) -> None:
+        """Raise unless a submit got a 2xx status, as `http_client.raise_for_submit` does. A 404 or 405 is no verdict on the
+        picture, so its message names the base URL and the operator."""
+        try:
+            http_client.raise_for_submit(response, self.out_of_funds)
+        except ProviderRejected:
+            if response.status_code not in NO_SUCH_PATH:
+                raise
+            raise ProviderRejected(
+                f"{self.name} has no such address or model, {http_client.error_text(response)}. Whoever runs the stack must "
+                f"check the parameter {self.name.capitalize()}BaseUrl, which leads to {http_client.place(self.base_url)}"
+            ) from None
 
     def call_with_key(self, send: Callable[[str], httpx.Response]) -> httpx.Response:
         """Return the response of `send(key)`. After a 401 the key is read again. If the key has changed, `send` is called once

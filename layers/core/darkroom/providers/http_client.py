@@ -85,6 +85,12 @@ def origin(base_url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
+def place(base_url: str) -> str:
+    """Return the host, the port and the path of the base URL, for messages: no user, no password and no query."""
+    parts = urlsplit(base_url)
+    return parts.netloc.rpartition("@")[2] + parts.path
+
+
 def _host(base_url: str) -> str:
     try:
         return urlsplit(base_url).hostname or ""

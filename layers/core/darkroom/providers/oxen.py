@@ -95,13 +95,13 @@ class Oxen(Adapter):
                 plan.endpoint, body, timeout=http_client.SYNCHRONOUS_TIMEOUT, send=synchronous.send_unread
             )
             with closing(answer) as response:
-                http_client.raise_for_submit(response)
+                self._api.check_submit(response)
                 synchronous.stage_from_json(
                     response, self._downloads, stage_result, str(handle), "images", started_at, _raise_for_error
                 )
             return Submission(str(handle), datetime.now(UTC), staged=True)
         response = self._api.post_paid(plan.endpoint, body)
-        http_client.raise_for_submit(response)
+        self._api.check_submit(response)
         return Submission(_generation_id(response), datetime.now(UTC) + timedelta(seconds=self.usual_seconds))
 
     def progress(self, process_id: str) -> Progress:

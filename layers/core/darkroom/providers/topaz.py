@@ -81,7 +81,7 @@ class Topaz(Adapter):
                 return self._stage_synchronous(answer, stage_result)
             plan = replace(plan, endpoint=plan.queue_endpoint)
         response = self._post(plan, image, handle, http_client.send_and_read, http_client.SUBMIT_TIMEOUT, callback_url)
-        http_client.raise_for_submit(response)
+        self._api.check_submit(response)
         return self._to_submission(response)
 
     def _post(
@@ -126,7 +126,7 @@ class Topaz(Adapter):
         """Stage the picture that is the body of the answer, and return the submission. A body that breaks off or is not `image/…`
         is not staged. Then finalize downloads the result by the process id from the headers."""
         with closing(answer) as response:
-            http_client.raise_for_submit(response)
+            self._api.check_submit(response)
             process_id = response.headers.get("x-process-id")
             if not topaz_words.is_process_id(process_id):
                 raise SubmitInDoubt("the provider accepted the submit but named no process id")

@@ -24,13 +24,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
-
 from darkroom.errors import ProcessUnknown, ProviderUnavailable, ResultNotReady, SubmitInDoubt
 from darkroom.model import FoundProcess, Handle, Plan, ProcessState, Progress, SendMode, Submission
 from darkroom.ports import ImageStream, ResultLink, StageResult
 from darkroom.providers import http_client, link_handles, parsing
 from darkroom.providers.adapter_base import Adapter
+from darkroom.providers.authenticated_client import NO_SUCH_PATH
 
 NAME = "uwear"
 PAGE_LIMIT = 100
@@ -38,7 +37,6 @@ MAX_PAGES = 100
 PREFIX = "/api/v1"
 GENERATION_ID = re.compile(r"[0-9]{1,18}")  # the vendor documents a whole number; only such text is put into a URL path
 PROCESS_ID = re.compile(r"(v1\.|root\.)?([0-9]{1,18})")  # the form of the URL that took the submit; the generation id
-NO_SUCH_PATH = frozenset({httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED})
 
 STATES: Mapping[str, ProcessState] = {
     "Created": ProcessState.RUNNING,
@@ -73,7 +71,7 @@ class Uwear(Adapter):
             response = self._api.post_paid(plan.endpoint, body, base=base)
             if response.status_code not in NO_SUCH_PATH:
                 break
-        http_client.raise_for_submit(response)
+        self._api.check_submit(response)
         try:
             generation_id = _generation_id(parsing.read_object(response))
         except ProviderUnavailable:
