@@ -231,6 +231,15 @@ def test_no_cure_of_a_local_run_names_a_command_that_is_of_no_use_here(tmp_path:
     assert "`darkroom" not in made.cure
 
 
+def test_the_table_of_many_files_has_200_rows_and_the_sums_of_all(tmp_path: Path) -> None:
+    jobs = [JobView(str(n), JobStatus.COMPLETED, "topaz", "m", credits=Decimal(1)) for n in range(1300)]
+    text = printed(closing_table([outcome(job, tmp_path, f"{job.job_id}.jpg") for job in jobs]))
+    names = [line.split()[0] for line in text.splitlines() if ".jpg" in line]
+    assert names == [f"{n}.jpg" for n in range(200)]
+    assert "and 1,100 more, all in credits.csv" in text
+    assert "1300 files" in text
+
+
 def test_credits_and_dollars_are_summed_exactly(tmp_path: Path) -> None:
     jobs = [JobView(str(n), JobStatus.COMPLETED, credits=Decimal(1), cost_usd=Decimal("0.1")) for n in range(3)]
     text = printed(closing_table([outcome(job, tmp_path) for job in jobs]))

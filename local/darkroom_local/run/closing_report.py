@@ -20,6 +20,7 @@ from darkroom_local.results.job_views import JobView
 from darkroom_local.run.credits_csv import CREDITS_FILE
 from darkroom_local.run.progress_display import STYLES, amount, dollars, number, unit_of, visible
 
+_ROWS_SHOWN = 200  # of the table, so that its sums stay on the screen; credits.csv has all
 _LEFT_SHOWN = 20
 _REASONS_SHOWN = 20  # of failures; credits.csv has all
 _NAMES_SHOWN = 3  # of files that failed alike
@@ -28,7 +29,8 @@ _WIDE = 130  # columns that the whole table needs
 
 def closing_table(outcomes: Iterable[Outcome], width: int = _WIDE) -> Table:
     """Return the table of files, sizes, models, credits and dollars. At its end are each provider's sum in the provider's unit,
-    and the sum of dollars. If `width`, in columns, is small, the rows have neither the files' lengths nor the provider."""
+    and the sum of dollars. If `width`, in columns, is small, the rows have neither the files' lengths nor the provider. Only the
+    first files have rows; the sums are of all."""
     rows, is_wide = list(outcomes), width >= _WIDE
     table = Table(box=box.SIMPLE, show_footer=True, pad_edge=False, padding=(0, 1 if is_wide else 0))
     table.add_column("file", _files(rows), overflow="fold")
@@ -37,8 +39,10 @@ def closing_table(outcomes: Iterable[Outcome], width: int = _WIDE) -> Table:
     table.add_column("credits", justify="right")
     table.add_column("USD", dollars(_total(o.job.cost_usd for o in rows)), justify="right")
     table.add_column("status", _done(rows, is_wide))
-    for outcome in rows:
+    for outcome in rows[:_ROWS_SHOWN]:
         table.add_row(*_row(outcome, is_wide))
+    if len(rows) > _ROWS_SHOWN:
+        table.add_row(f"and {len(rows) - _ROWS_SHOWN:,} more, all in {CREDITS_FILE}")
     table.add_section()
     for provider, its in _by_provider(rows).items():
         unit = unit_of(provider)
