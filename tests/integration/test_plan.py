@@ -145,11 +145,36 @@ def test_a_folder_of_this_machine_costs_what_it_then_costs_in_the_bucket(stack: 
         (tmp_path / key).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / key).write_bytes(body)
     told = planned(str(tmp_path))
-    assert (told["pictures"], told["refused"], told["budgets"], told["seconds"]) == (5, 1, None, None)
+    assert (told["pictures"], told["refused"], told["budgets"], told["seconds"]) == (4, 0, None, None)
     assert told["same_bytes"] == [["a.jpg", "new/b.jpg", "new/same.jpg"]]
     uploads = [stack.application.cloud.put(key, body) for key, body in files.items() if not key.startswith(".")]
     paid = pay(stack.application, [one for one in uploads if not one.key.endswith(".toml")])
     assert told["total_credits"] == paid == 5
+
+
+def test_files_that_are_no_pictures_are_counted_by_kind_and_not_refused_one_by_one(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(picture())
+    for number in range(60):
+        (tmp_path / f"{number}.xmp").write_text("<x:xmpmeta/>")
+    done = run("plan", str(tmp_path))
+    assert done.stdout.startswith("left out: 60 no picture: 0.xmp, 1.xmp, 10.xmp, ….\n1 to pay")
+    assert "refused" not in done.stdout
+    assert planned(str(tmp_path))["pictures"] == 1
+
+
+def test_a_plan_and_a_local_run_refuse_the_same_names(tmp_path: Path) -> None:
+    from darkroom_local.folder.uploads import items_in
+    from darkroom_local.run import screening
+
+    names = ["a.jpg", "two\nlines.jpg", "_failed/b.jpg"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(picture())
+    found = planned(str(tmp_path))
+    run_over = screening.screen(items_in(tmp_path, {}), tmp_path.with_name("out"), ())
+    assert found["to_pay"] == len(run_over.to_do) == 1
+    assert {one["key"] for one in found["refusals"]} == {one.item.key for one in run_over.unusable} == set(names[1:])
+    assert "two\\nlines.jpg: S3 takes keys" in run("plan", str(tmp_path)).stdout
 
 
 def test_a_plan_of_a_folder_asks_no_aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

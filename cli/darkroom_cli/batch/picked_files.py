@@ -10,10 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from darkroom import folder_files, output_keys
+from darkroom import folder_files
 from darkroom_local.folder import earlier_results
-
-PICTURES = frozenset(suffix for suffixes in output_keys.SUFFIXES.values() for suffix in suffixes)
+from darkroom_local.folder.uploads import PICTURE_SUFFIXES, why_unusable
 
 
 class UnusableFiles(ValueError):
@@ -54,9 +53,9 @@ def pick(paths: Sequence[Path], below: str = "", suffixes: Sequence[str] = (), o
             results += 1
         elif folder_files.is_folder_file(name):
             settings.append(path)
-        elif not is_named and not (path.suffix.lower() in PICTURES and name.endswith(tuple(suffixes) or "")):
+        elif not is_named and not (path.suffix.lower() in PICTURE_SUFFIXES and name.endswith(tuple(suffixes) or "")):
             left_out += 1
-        elif why := _unusable(below + name, suffixes):
+        elif why := why_unusable(below + name, suffixes):
             if is_named:
                 raise UnusableFiles(f"{str(path)!r}: {why}")
             unusable.append((PickedFile(path, below + name), why))
@@ -92,16 +91,6 @@ def _all(paths: Sequence[Path]) -> Iterator[tuple[Path, str, bool]]:
             yield path, path.name, True
         else:
             raise UnusableFiles(f"{str(path)!r} is neither a file nor a folder")
-
-
-def _unusable(key: str, suffixes: Sequence[str]) -> str:
-    """Return why no upload may have the key, or an empty text."""
-    if not output_keys.is_upload(key, suffixes=suffixes):
-        allowed = f"; the stack takes only {', '.join(suffixes)} (InputSuffixes)" if suffixes else ""
-        return f"Darkroom takes no upload with the key {key!r}{allowed}"
-    if len(key.encode(errors="replace")) > output_keys.S3_KEY_LIMIT_BYTES or not key.isprintable():
-        return "S3 takes keys of up to 1,024 bytes without control characters; rename it"
-    return ""
 
 
 def _add(found: dict[str, Path], key: str, path: Path) -> None:

@@ -45,7 +45,10 @@ def plan(
         from darkroom_cli.costs import plan_report, quoting
 
         above = quoting.parse_settings(settings or [])
-        report = made(quoting.many(place, stack), above)
+        found = quoting.many(place, stack)
+        for line in found.left_out:
+            say(line, err=as_json or as_csv)
+        report = made(found, above)
         if as_json:
             print_json(plan_report.as_object(report))
         elif as_csv:
@@ -69,6 +72,7 @@ def made(place: Place, above: Sequence[Layer]) -> Report:
         for key, job in place.jobs.items()
         if (fate := forecast.done_before(job.status))
     }
+    known |= {key: forecast.Forecast(key, forecast.Fate.REFUSED, message=why) for key, why in place.unusable.items()}
     open_uploads = [upload for upload in place.uploads if upload.key not in known]
     with bars.counting("reading headers", len(open_uploads)) as each:
         taken = {job.dispatch.output_key: key for key, job in place.jobs.items() if job.dispatch}

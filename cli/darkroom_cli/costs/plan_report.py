@@ -7,7 +7,7 @@ The object of `--json` always has these keys; a key without a value is null:
   vendor knows. They are in no sum.
 - total_credits, total_usd: what the pictures to pay cost together; credits: provider → its part of total_credits
 - models: a list of provider, model, pictures, credits and usd (null for models that are unpriced)
-- refusals: a list of key, code and message
+- refusals: a list of key, code and message; the code is null for a file that cannot be uploaded under its name
 - budgets: a list of unit, month, limit, committed, left, asked and fits; null without a stack
 - same_bytes: a list of lists of keys whose files have the same bytes; each is paid for
 - seconds: about how long it takes at the stack's pace; null without a stack
@@ -117,7 +117,8 @@ def tables(report: Report) -> Iterator[Table | Text]:
     for line in copies.lines(report.same_bytes):
         yield Text(visible(line))
     for each in report.refused[:SHOWN_REFUSALS]:
-        yield Text(visible(f"refused, unpaid: {each.key}: {each.code}: {each.message}"))
+        code = f"{each.code}: " if each.code else ""
+        yield Text(visible(f"refused, unpaid: {each.key}: {code}{each.message}"))
     if len(report.refused) > SHOWN_REFUSALS:
         yield Text(f"… and {len(report.refused) - SHOWN_REFUSALS:,} more refusals; --csv or --json lists all")
 

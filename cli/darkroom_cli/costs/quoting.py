@@ -46,6 +46,8 @@ class Place:
     jobs: Mapping[str, Job] = field(default_factory=dict)  # key → job of the upload, where there is one
     digest: Callable[[SourceObject], str] = lambda source: source.etag
     deployment: Deployment | None = None
+    unusable: Mapping[str, str] = field(default_factory=dict)  # key of an upload that could not be made → why
+    left_out: Sequence[str] = ()  # a line for each kind of file that is no upload
 
 
 def parse_settings(pairs: Sequence[str]) -> list[Layer]:
@@ -87,20 +89,29 @@ def many(place: str, stack: str) -> Place:
 
 
 def _folder(folder: Path) -> Place:
-    from darkroom import output_keys
     from darkroom.model import Upload
+    from darkroom_local.folder import left_out
     from darkroom_local.folder.source import FolderSource
+    from darkroom_local.folder.uploads import PICTURE_SUFFIXES, Item, why_unusable
 
     if not folder.is_dir():
         raise typer.BadParameter(f"{str(folder)!r} is no folder, and does not begin with {S3}", param_hint="FOLDER")
     files = FolderSource(folder)
-    uploads = [Upload("", key) for key in files.files() if output_keys.is_upload(key)]
+    pictures = [Item(folder / key, key) for key in files.files() if Path(key).suffix.lower() in PICTURE_SUFFIXES]
+    uploads = [Upload("", item.key) for item in pictures]
 
     def digest(source: SourceObject) -> str:
         with files.open(source) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
 
-    return Place(_local_quote(folder), uploads, [files.find(upload) for upload in uploads], digest=digest)
+    return Place(
+        _local_quote(folder),
+        uploads,
+        [files.find(upload) for upload in uploads],
+        digest=digest,
+        unusable={item.key: why for item in pictures if (why := why_unusable(item.key))},
+        left_out=left_out.lines(folder, None, pictures, PICTURE_SUFFIXES),
+    )
 
 
 def _local_quote(root: Path) -> Quote:

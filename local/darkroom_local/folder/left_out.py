@@ -28,10 +28,10 @@ _BRANDS = {b"avif": "AVIF", b"avis": "AVIF"} | dict.fromkeys((b"heic", b"heix", 
 _NAMES_SHOWN = 3
 
 
-def lines(folder: Path, out: Path, taken: Iterable[Item], suffixes: Collection[str]) -> list[str]:
-    """Return a line for each kind of file below `folder` that is not in `taken` and no result in `out`. It has the number, the
-    kind, examples and the reason. `suffixes` are the endings of the formats that the run's provider takes."""
-    known, base = {item.path for item in taken}, out.resolve()
+def lines(folder: Path, out: Path | None, taken: Iterable[Item], suffixes: Collection[str]) -> list[str]:
+    """Return a line for each kind of file below `folder` that is not in `taken` and no result in `out`, if there is one. It has
+    the number, the kind, examples and the reason. `suffixes` are the endings of the formats that are taken."""
+    known, base = {item.path for item in taken}, out.resolve() if out else None
     kinds: dict[str, list[str]] = defaultdict(list)
     files = sorted(folder.rglob("*"))
     results = earlier_results.among(files, folder)
@@ -40,7 +40,7 @@ def lines(folder: Path, out: Path, taken: Iterable[Item], suffixes: Collection[s
             path.is_file()
             and path.name != FOLDER_FILE
             and path not in known
-            and not path.parent.resolve().is_relative_to(base)
+            and not (base and path.parent.resolve().is_relative_to(base))
         ):
             name = path.relative_to(folder)
             is_hidden = any(part.startswith(".") for part in name.parts)

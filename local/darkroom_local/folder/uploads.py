@@ -10,7 +10,7 @@ import contextlib
 import mimetypes
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from darkroom_local.folder import earlier_results, rules
 from darkroom_local.folder.rules import FolderRules, WrongFile
 
 DEFAULT_PROVIDER = "topaz"  # of the stack's parameter Provider
+PICTURE_SUFFIXES = frozenset(suffix for suffixes in output_keys.SUFFIXES.values() for suffix in suffixes)
 _PUT = "before-call.s3.PutObject"
 _MAX_TAGS = 10  # for one object; S3 user guide, "Categorizing your objects using tags"
 _MAX_TAG_KEY = 128
@@ -101,6 +102,16 @@ def items_in(folder: Path, settings: Mapping[str, str], parameters: Mapping[str,
         ]
     except WrongFile as wrong:
         raise UnusableSetting(str(wrong)) from None
+
+
+def why_unusable(key: str, suffixes: Sequence[str] = ()) -> str:
+    """Return why no upload may have the key, or an empty text."""
+    if not output_keys.is_upload(key, suffixes=suffixes):
+        allowed = f"; the stack takes only {', '.join(suffixes)} (InputSuffixes)" if suffixes else ""
+        return f"Darkroom takes no upload with the key {key!r}{allowed}"
+    if len(key.encode(errors="replace")) > output_keys.S3_KEY_LIMIT_BYTES or not key.isprintable():
+        return "S3 takes keys of up to 1,024 bytes without control characters; rename it"
+    return ""
 
 
 def upload(s3: Any, bucket: str, item: Item, version: str = "") -> Sent:
