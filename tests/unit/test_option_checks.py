@@ -32,6 +32,7 @@ WRONG_SETTINGS = {
     "scael=2": "--set: setting scael='2' is not known; did you mean scale?",
     "scale=two": "--set: scale='two' is not valid for model Standard V2; allowed: ",
     "model=Standrad V2": "--set: model='Standrad V2' is not a model of topaz; did you mean Standard V2, ",
+    "model=recraft": "--set: model='recraft' is not a model of topaz. It is a model of uwear: give provider=uwear",
     "provider=topas": "--set: provider='topas' is not known; did you mean topaz?",
     "max_credits=few": "--set: max_credits='few' is not valid; allowed: a plain number of credits, 0 or more",
     "scale": "'scale' is not of the form key=value, as in scale=2.",

@@ -120,8 +120,7 @@ def _providers_with_the_model(above: list[Layer]) -> str:
 
     given = settings_of(above)
     provider, model = given.get("provider", "").lower(), given.get("model", "")
-    books = [catalog.load(name) for name in catalog.providers()]
-    have = [book.provider for book in books if book.find_model(model)]
+    have = catalog.providers_with(model)
     if not model or not have or provider in have or provider not in catalog.providers():
         return ""
     return f". It is a model of {' and of '.join(have)}: give --set provider={have[0]}"

@@ -79,7 +79,7 @@ CURES: dict[ErrorCode, str] = {
         "Correct the tag, metadata, darkroom.toml or parameter named in the message. Then upload the object again, or run "
         "`darkroom rerun --code InvalidSetting`."
     ),
-    ErrorCode.UNKNOWN_MODEL: "Set `model` to one of the names in the message and upload the object again.",
+    ErrorCode.UNKNOWN_MODEL: "Set `model` or `provider` to a name in the message and upload the object again.",
     ErrorCode.UNSUPPORTED_FORMAT: "Upload a whole, single-image JPEG, PNG or TIFF.",
     ErrorCode.IMAGE_TOO_LARGE: "Upload a smaller image, ask for a smaller output, or choose a model with a higher limit.",
     ErrorCode.PRICE_ABOVE_LIMIT: (

@@ -171,11 +171,11 @@ def _model_setting(settings: Settings, provider_catalog: Catalog, notes: list[st
     model_setting = settings.values.get("model", default)
     if model_setting.layer in OBJECT_LAYERS or provider_catalog.find_model(model_setting.value):
         return model_setting
-    others = [other for other in map(catalog.load, catalog.providers()) if other.find_model(model_setting.value)]
+    others = catalog.providers_with(model_setting.value)
     if not others:
         return model_setting
     notes.append(
-        f"model={quoted(model_setting.value)} in {model_setting.layer} is a model of {others[0].provider}, "
+        f"model={quoted(model_setting.value)} in {model_setting.layer} is a model of {others[0]}, "
         f"not of {provider_catalog.provider}; dropped"
     )
     return default
@@ -185,14 +185,16 @@ def _find_model(provider_catalog: Catalog, model_setting: ResolvedSetting) -> Mo
     model = provider_catalog.find_model(model_setting.value)
     if model:
         return model
+    unknown = (
+        f"model={quoted(model_setting.value)} in {model_setting.layer} is not a model of {provider_catalog.provider}"
+    )
+    if others := catalog.providers_with(model_setting.value):
+        raise UnknownModel(f"{unknown}. It is a model of {' and of '.join(others)}: give provider={others[0]}")
     by_endpoint: dict[str, list[str]] = {}
     for known in provider_catalog.models.values():
         by_endpoint.setdefault(known.endpoint.removesuffix("/async"), []).append(known.name)
     names = "; ".join(f"{endpoint}: {', '.join(models)}" for endpoint, models in by_endpoint.items())
     near = did_you_mean(closest(model_setting.value.replace("-", " ").replace("_", " "), provider_catalog.models))
-    unknown = (
-        f"model={quoted(model_setting.value)} in {model_setting.layer} is not a model of {provider_catalog.provider}"
-    )
     raise UnknownModel(f"{unknown}{near or '.'} Models: {names}")
 
 

@@ -14,7 +14,7 @@ IN_DOUBT = (
 )
 CURES: dict[ErrorCode, str] = {
     ErrorCode.INVALID_SETTING: f"Correct the setting that the message names. {_AGAIN}",
-    ErrorCode.UNKNOWN_MODEL: f"Set `model` to one of the names in the message. {_AGAIN}",
+    ErrorCode.UNKNOWN_MODEL: f"Set `model` or `provider` to a name in the message. {_AGAIN}",
     ErrorCode.UNSUPPORTED_FORMAT: f"Replace the file by a whole picture in a format that the message names. {_AGAIN}",
     ErrorCode.IMAGE_TOO_LARGE: (
         "Make the picture smaller, ask for a smaller result, or choose a model with a higher limit. " + _AGAIN

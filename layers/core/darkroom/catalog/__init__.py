@@ -12,7 +12,7 @@ from darkroom.catalog.facts import (
     Parameter,
     normalize_name,
 )
-from darkroom.catalog.loader import load, parse, providers
+from darkroom.catalog.loader import load, parse, providers, providers_with
 from darkroom.catalog.presets import Preset, presets
 
 __all__ = [
@@ -30,4 +30,5 @@ __all__ = [
     "parse",
     "presets",
     "providers",
+    "providers_with",
 ]

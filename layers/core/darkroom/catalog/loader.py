@@ -77,6 +77,11 @@ def load(provider: str) -> Catalog:
     return parse(resources.files("darkroom.catalog").joinpath(f"{provider}.toml").read_text(encoding="utf-8"))
 
 
+def providers_with(model: str) -> list[str]:
+    """Return the names of the providers that have a model of that name, sorted. The spelling counts as in `find_model`."""
+    return [name for name in providers() if load(name).find_model(model)]
+
+
 def parse(text: str) -> Catalog:
     """Return the catalog that a TOML text describes. Raises KeyError or ValueError if the text breaks the format above."""
     data = tomllib.loads(text, parse_float=Decimal)
