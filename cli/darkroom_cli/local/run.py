@@ -144,13 +144,15 @@ def _run(
     if not any(outcome.is_lost for outcome in outcomes):
         account.forget_results()
     failed = close(outcomes, request.out, console)
-    if isinstance(files, Screened) and (left := len(files.to_do) + len(files.unusable) - len(outcomes)) > 0:
+    left = len(files.to_do) + len(files.unusable) - len(outcomes) if isinstance(files, Screened) else 0
+    if left > 0:
         request.say(f"{left} not sent, and not paid. Run the same command again for the rest.")
     again = shlex.join(["darkroom", *sys.argv[1:]])
     make_page.of_run(outcomes, request.out, request.folder, again, request.say, is_real=account.is_real)
     if request.as_json:
         print_json_lines(map(wording.facts, outcomes))
-    if is_leaving() and not request.watch:  # which ends so
+    # A watched folder ends by a signal. A run that the signal kept from nothing ends as if there had been none.
+    if is_leaving() and not request.watch and (failed or left > 0):
         return is_leaving.exit_code
     return exit_codes.REPEAT if failed else exit_codes.DONE
 
