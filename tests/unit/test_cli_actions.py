@@ -164,6 +164,8 @@ def test_a_rerun_says_which_limit_is_still_too_small(by: str, limit: str) -> Non
         answer = run("rerun", *([by] if by != "--code" else [by, "BudgetExceeded", "--yes"]))
     assert answer.exit_code == 0
     assert ("the limit MonthlyBudgetUsd leaves 0.01 USD" in answer.stderr) == (limit == "0.01")
+    if limit == "0.01":
+        assert answer.output.index("the limit") < answer.output.index("run 2" if by == "a.jpg" else "1 of 1 run again")
 
 
 @pytest.mark.parametrize(

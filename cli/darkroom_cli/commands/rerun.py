@@ -60,11 +60,10 @@ def rerun(
             from darkroom_cli.jobs.tables import one_line, public
 
             job = _agreed(deployed, reference, completed, yes)
-            warnings = _of_budgets(deployed, job)
+            for warning in _of_budgets(deployed, job):
+                say(warning, err=True)
             again = deployed.operate.rerun(job.job_id, completed=completed)
             tell(as_json, public(again), one_line(again))
-            for warning in warnings:
-                say(warning, err=True)
         elif code is not None:
             today = datetime.now(UTC).date()
             found = list(deployed.operate.ended_with(code, first, today))
