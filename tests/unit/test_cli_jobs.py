@@ -243,6 +243,9 @@ class TestTheReport:
         assert rows["2026-10", "topaz"]["overrun"] == 2
         assert {row["month"] for row in self.rows("--since", "2026-11-01")} == {"2026-11"}
 
+    def test_the_page_by_month_says_which_jobs_it_counts(self) -> None:
+        assert "jobs: those that reserved credits;" in run("report").stdout
+
     def test_csv_has_the_same_columns(self) -> None:
         first, *rows = run("report", "--by", "folder", "--csv").stdout.splitlines()
         assert first == "folder,provider,jobs,completed,without_result,skipped,open,credits,usd"

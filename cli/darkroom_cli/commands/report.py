@@ -2,7 +2,7 @@
 
 `--json` and `--csv` have a row for each group and provider: the group under the name that `--by` gives, then provider, jobs,
 completed, without_result, skipped, open, credits (in the provider's unit), usd. By month there is a row for each month and budget
-instead: month, unit (a provider's name, or usd), jobs, spent, reserved, overrun, limit.
+instead: month, unit (a provider's name, or usd), jobs (those that reserved credits), spent, reserved, overrun, limit.
 """
 
 from __future__ import annotations
@@ -160,6 +160,7 @@ def _print_months(found: Sequence[BudgetMonth]) -> None:
         limit = terminal.amount(one.limit) if one.limit else "none"
         table.add_row(one.month, unit, f"{one.jobs:,}", *map(terminal.amount, amounts), limit)
     terminal.console().print(table)
+    say("jobs: those that reserved credits; --by day counts refused ones too")
 
 
 def _table(texts: Sequence[str], numbers: Sequence[str]) -> Table:
