@@ -174,7 +174,7 @@ STRANGERS = {
     "markup": b"<?xml version='1.0'?><svg/>",
     "like text": ("\ufeff" + "Grüße, this is secret\n" * 99).encode(),
     "nothing but zero bytes": bytes(100),
-    "no known picture format": b"\x93\x01\x02\xff" * 30,
+    "in no picture format that Darkroom knows": b"\x93\x01\x02\xff" * 30,
 }
 
 

@@ -16,7 +16,7 @@ from darkroom_cli.main import app
 from darkroom_local.folder.uploads import Item
 from darkroom_local.results.downloads import Outcome
 from darkroom_local.results.job_views import JobView
-from darkroom_local.samples.demo import as_meant
+from darkroom_local.samples.demo import as_meant, with_advice
 from darkroom_local.samples.pictures import SAMPLES
 from darkroom_local.stack import simulator_processes
 from darkroom_local.stack.provider_choice import NotServed, cast
@@ -132,3 +132,8 @@ def test_a_demo_with_the_expected_outcomes_succeeds(tmp_path: Path) -> None:
 )
 def test_a_demo_with_one_wrong_outcome_fails(tmp_path: Path, changed: dict[str, JobView]) -> None:
     assert not as_meant(SAMPLES, outcomes(tmp_path, **changed))
+
+
+def test_only_the_sample_that_is_misspelt_on_purpose_needs_nothing(tmp_path: Path) -> None:
+    advised = [made.item.key for made in map(with_advice, outcomes(tmp_path)) if made.cure.startswith("Nothing:")]
+    assert advised == ["typo.jpg"]

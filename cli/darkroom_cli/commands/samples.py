@@ -19,8 +19,9 @@ Upload it without settings. Topaz charges one credit for it. Then look at the re
 `exiftool -G1 -Orientation -Rights -Copyright -By-line -GPSPosition -SerialNumber -ProfileDescription RESULT`:
 
 - The arrow points up, and the result is higher than wide. If it lies on its side and `darkroom job` says
-  orientation=assumed, the catalog's line `turns_pixels` is wrong for this provider.
-- If the result is about twice as large as the sample, the provider ignores the orientation: set `turns_pixels = false`.
+  orientation=assumed, Darkroom assumes wrongly whether this provider turns pictures upright. Correct `turns_pixels` below
+  [orientation] in layers/core/darkroom/catalog/PROVIDER.toml, and deploy again.
+- If the result is about twice as large as the sample, the provider ignores the orientation: `turns_pixels = false`.
 - Author, rights and the place are there. With keep_metadata=copyright, the place, the city and the serial number are gone.
   With keep_metadata=none, all of them are gone.
 - ProfileDescription is Display P3, or the colours were converted to sRGB and look the same as in the sample. If the

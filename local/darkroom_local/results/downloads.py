@@ -36,6 +36,7 @@ class Outcome:
     result_size: picture_sizes.Size | None = None
     report: Mapping[str, Any] = field(default_factory=dict)
     source: Source | None = None  # the file as it was uploaded
+    advice: str = ""  # on what to do, instead of the error code's
 
     @property
     def word(self) -> str:
@@ -77,6 +78,8 @@ class Outcome:
     @property
     def cure(self) -> str:
         """The advice on what to do, or an empty text."""
+        if self.advice:
+            return self.advice
         if self.code in set(ErrorCode):
             return cures.CURES[ErrorCode(self.code)]
         return cures.IN_DOUBT if self.job.status is JobStatus.IN_DOUBT else str(self.report.get("cure", ""))

@@ -6,6 +6,7 @@ The demo is one run over the samples. It must not know how a stack is made or ho
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -19,6 +20,8 @@ from darkroom_local.samples.pictures import SAMPLES, Sample
 from darkroom_local.stack.local_stack import LocalStack
 
 ORIGINALS, ENHANCED, REPORT = "originals", "enhanced", "credits.txt"
+MISSPELT = "typo.jpg"
+_ON_PURPOSE = "Nothing: the demo misspells this tag to show that such an upload costs nothing."
 
 
 def demo(stack: LocalStack, out: Path, to: Console) -> tuple[Sequence[Outcome], bool]:
@@ -27,7 +30,7 @@ def demo(stack: LocalStack, out: Path, to: Console) -> tuple[Sequence[Outcome], 
     samples = [sample for sample in SAMPLES if sample.provider in stack.providers]
     items = draw(samples, out / ORIGINALS)
     with progress_display.progress(to) as show:
-        outcomes = run(stack, items, out / ENHANCED, show)
+        outcomes = [with_advice(outcome) for outcome in run(stack, items, out / ENHANCED, show)]
     close(outcomes, out / ENHANCED, to)
     write_report(outcomes, out)
     to.print(f"The pictures before: {out / ORIGINALS}   after: {out / ENHANCED}   the table: {out / REPORT}")
@@ -42,11 +45,16 @@ def draw(samples: Sequence[Sample], folder: Path) -> list[Item]:
     return [Item(sample.write(folder), sample.name, sample.settings) for sample in samples]
 
 
+def with_advice(outcome: Outcome) -> Outcome:
+    """Return the outcome. The misspelt sample has advice of its own, because the same command draws it with the same typo."""
+    return replace(outcome, advice=_ON_PURPOSE) if outcome.item.key == MISSPELT else outcome
+
+
 def as_meant(samples: Sequence[Sample], outcomes: Sequence[Outcome]) -> bool:
     """Return whether only the sample with the misspelt tag was rejected, and every other sample was completed by its provider."""
     rejected = {o.item.key for o in outcomes if o.job.status is JobStatus.REJECTED}
     completed = {o.item.key: o.job.provider for o in outcomes if o.is_completed}
-    return rejected == {"typo.jpg"} and completed == {s.name: s.provider for s in samples if s.name != "typo.jpg"}
+    return rejected == {MISSPELT} and completed == {s.name: s.provider for s in samples if s.name != MISSPELT}
 
 
 def write_report(outcomes: Sequence[Outcome], out: Path) -> None:

@@ -44,11 +44,14 @@ _TEXT_CONTROLS = frozenset("\t\n\r\f")
 def refusal(head: bytes) -> str:
     """Return the message for an object with these first bytes. It names the format and, if known, a command that converts it."""
     name = _name(head)
+    if name is None:
+        return "The object is in no picture format that Darkroom knows. Upload a JPEG, PNG or TIFF instead."
     command = f" Convert it, for instance with `{_COMMANDS[name]}`." if name in _COMMANDS else ""
     return f"The object looks like {name}, which no provider takes.{command} Upload a JPEG, PNG or TIFF instead."
 
 
-def _name(head: bytes) -> str:
+def _name(head: bytes) -> str | None:
+    """Return what the object looks like, None if that is unknown."""
     if head[4:8] == b"ftyp":
         brands = head[8 : min(int.from_bytes(head[:4], "big"), _MAX_BRANDS_BYTES)]
         listed = {brands[at : at + 4] for at in range(0, len(brands), 4)}
@@ -64,4 +67,4 @@ def _name(head: bytes) -> str:
     text = head[:_TEXT_PROBE_BYTES].decode("utf-8", errors="replace").rstrip("\ufffd").lstrip("\ufeff")
     if text and all(letter.isprintable() or letter in _TEXT_CONTROLS for letter in text) and "\ufffd" not in text:
         return "markup (SVG, XML or HTML)" if text.lstrip().startswith("<") else "text"
-    return "no known picture format"
+    return None
