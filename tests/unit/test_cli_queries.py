@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from botocore.awsrequest import AWSPreparedRequest
 from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.httpsession import URLLib3Session
 from tests.fakes.application import ApplicationUnderTest
 from tests.fakes.aws_account import INPUT
 from tests.unit.cli_support import Stack, deployed, failed, run, sent
@@ -153,6 +156,25 @@ def test_a_local_stack_that_has_ended_is_told_with_what_to_do(monkeypatch: pytes
     assert "has ended" in run("status").stderr
     monkeypatch.setenv("AWS_ENDPOINT_URL", "https://vpce.example.com")
     assert "has ended" not in run("status").stderr
+
+
+def test_a_local_stack_that_has_ended_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    send = URLLib3Session.send
+
+    def counted(session: URLLib3Session, request: AWSPreparedRequest) -> object:
+        asked.append(request.url)
+        return send(session, request)
+
+    monkeypatch.setattr(URLLib3Session, "send", counted)
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    assert "has ended" in run("status").stderr
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("missing", ["AWS_ACCESS_KEY_ID", "AWS_DEFAULT_REGION"])

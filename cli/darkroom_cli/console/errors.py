@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import shutil
 import sys
 import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NoReturn
-from urllib.parse import urlsplit
 
 import typer
 
@@ -29,7 +27,6 @@ BAD_CREDENTIALS = frozenset(
         "RequestExpired", "SignatureDoesNotMatch", "UnrecognizedClientException",
     }
 )  # fmt: skip
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 HOW = "see docs/commands.md"
 
 
@@ -103,8 +100,9 @@ def _why_unreachable(error: BotoCoreError) -> str:
     """Return what to do if the address is that of a local stack that has ended; otherwise an empty text."""
     from botocore.exceptions import EndpointConnectionError
 
-    named = os.environ.get("AWS_ENDPOINT_URL", "")
-    if not isinstance(error, EndpointConnectionError) or urlsplit(named).hostname not in LOOPBACK:
+    from darkroom_cli.stack.deployment import names_this_machine
+
+    if not isinstance(error, EndpointConnectionError) or not names_this_machine():
         return ""
     return (
         'the local stack that AWS_ENDPOINT_URL names has ended: eval "$(darkroom local up)" starts one; for AWS, '

@@ -6,10 +6,14 @@ own.
 
 from __future__ import annotations
 
+import contextlib
+import os
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 
@@ -20,6 +24,8 @@ if TYPE_CHECKING:
     from darkroom.ports import JobQueries, LedgerOwnership, OperatorLedger
 
 DEFAULT_STACK = "darkroom"
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+PROBE_SECONDS = 1.0
 CONNECTIONS = 32  # `darkroom plan` reads so many objects at once, and a few more
 SUBMIT = "Submit"  # the function's logical id in the template
 STACK_VARIABLE = "DARKROOM_STACK"
@@ -107,9 +113,13 @@ def connect(stack: str) -> Deployment:
     if not session.region_name:  # botocore takes an empty variable for a region, and fails with a ValueError
         raise NoDeployment("no AWS region is named. Set AWS_DEFAULT_REGION, or choose an AWS_PROFILE that has a region")
 
+    config = AWS_CONFIG.merge(Config(max_pool_connections=CONNECTIONS))
+    if _has_local_stack_ended():  # to try again takes 11 seconds, and nothing will answer
+        config = config.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
+
     def client(service: str) -> Any:
         try:
-            return session.client(service, config=AWS_CONFIG.merge(Config(max_pool_connections=CONNECTIONS)))
+            return session.client(service, config=config)
         except ValueError as error:  # botocore's answer to an endpoint that is no URL
             raise NoDeployment(f"{error}. Correct AWS_ENDPOINT_URL, or remove it to use AWS") from None
 
@@ -127,6 +137,28 @@ def connect(stack: str) -> Deployment:
         )
     container = Container(environment, clients=client, credentials=session.get_credentials, interactive=True)
     return Deployment(container, outputs, client, parameters)
+
+
+def names_this_machine() -> bool:
+    """Return whether AWS_ENDPOINT_URL is an address of this machine, so that it stands for a local stack."""
+    with contextlib.suppress(ValueError):
+        return urlsplit(os.environ.get("AWS_ENDPOINT_URL", "")).hostname in LOOPBACK
+    return False
+
+
+def _has_local_stack_ended() -> bool:
+    """Return whether AWS_ENDPOINT_URL is an address of this machine that refuses connections."""
+    if not names_this_machine():
+        return False
+    try:
+        address = urlsplit(os.environ["AWS_ENDPOINT_URL"])
+        port = address.port or (443 if address.scheme == "https" else 80)
+        socket.create_connection((str(address.hostname), port), PROBE_SECONDS).close()
+    except ConnectionRefusedError:
+        return True
+    except (OSError, ValueError):  # botocore says what is wrong
+        return False
+    return False
 
 
 def _stack(cloudformation: Any, stack: str) -> dict[str, Any]:
