@@ -21,7 +21,7 @@ from darkroom_local.folder_run import Stalled, run
 from darkroom_local.folder_uploads import Item, job_id
 from darkroom_local.local_stack import LocalStack
 
-pytestmark = pytest.mark.emulated
+pytestmark = pytest.mark.emulated("s3", "dynamodb", "sqs")
 
 
 class Functions:

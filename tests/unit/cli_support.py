@@ -68,7 +68,7 @@ class Stack:
 @contextmanager
 def deployed(limits: Limits = NO_LIMITS, **environment: str) -> Iterator[Stack]:
     """Yield a stack. Every command connects to it, whichever stack name the command is given."""
-    with cloud() as account, pytest.MonkeyPatch.context() as patch:
+    with cloud(emulated=["s3"]) as account, pytest.MonkeyPatch.context() as patch:
         application = ApplicationUnderTest(account, limits=limits)
         application.clock.now = datetime.now(UTC)
         sqs = client("sqs")
