@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import pytest
 from PIL import Image
 
-from darkroom_local.simulator_processes import simulated_key, vendors
+from darkroom_local.stack.simulator_processes import simulated_key, vendors
 from tests.e2e.deployed_application import Darkroom, picture
 
 HANDLE_IN = "response-content-disposition"  # the part of a link's query that names the picture
@@ -252,7 +252,7 @@ def test_a_lost_answer_is_found_by_the_image_where_the_list_does_not_name_it(dar
     """A lookup leaves out what is younger than the list may lag."""
     key = "held/vendors/kept.png"
     held_back(key, "provider=topaz&input_by=link&sharpen=0.5", "topaz", "lost_answer", "unnamed")
-    job = darkroom.ended([key])[key]
+    job = darkroom.ended([key], hurry=True)[key]
     (sent,) = darkroom.submits(key)
     assert sent["filename"] == ""
     assert (job["status"], job["process_id"], job["credits"]) == ("COMPLETED", sent["process_id"], 1)

@@ -7,17 +7,17 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults import thread_pool
-from tests.faults.world_shapes import CALLED, FAMILIES, HELD, LINKED, UNREAD
+from tests.faults.world_shapes import CALLED, FAMILIES, HELD, LINKED, STORED, UNREAD
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options. Without `--seed`, all schedules run."""
+    """Add the options. Without `--seed`, the first schedules of each family run."""
     parser.addoption(
         "--seed", type=int, help="run only the fault simulation's schedule with this seed, and print all its events"
     )
     parser.addoption(
         "--family",
-        choices=(*FAMILIES, HELD, UNREAD, LINKED, CALLED),
+        choices=(*FAMILIES, HELD, UNREAD, LINKED, STORED, CALLED),
         help="the family of that schedule; the seed chooses it otherwise",
     )
     parser.addoption("--larger", type=int, default=1, help="multiply that schedule's number of uploads by this")

@@ -1,86 +1,50 @@
-"""Tests, in a thousand schedules with all kinds of faults, that no upload is paid twice or lost and no limit is passed.
+"""Tests, in some hundred schedules with all kinds of faults, that no upload is paid twice or lost and no limit is passed.
 
 If a schedule breaks an invariant, the test prints its seed, its shape, the invariant, the last events, and the command that
-replays the schedule.
+replays the schedule. `make soak` plays ten thousand others.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 
 import pytest
 
 from tests.fakes.state_machine import definition
 from tests.faults.memory_step_functions import TASKS, TOKEN_WAIT
-from tests.faults.replay import Played, play
+from tests.faults.replay import play
+from tests.faults.schedule_series import SERIES, Series
 from tests.faults.world_shapes import FAMILIES, shape_of
 
-SCHEDULES, CHUNK = 1000, 50
-HAPPENED: Counter[str] = Counter()
-
-# The least number of times that each interesting event must happen in a thousand schedules, so that the schedules test
-# something. In fact, each happens about three times as often.
-NEEDED = {
-    "accepted": 800, "bound by its own worker": 600, "PROCESSING → COMPLETED": 600, "PROCESSING → FAILED": 100,
-    "adopted": 100, "sent again after a lookup": 100, "SUBMITTING → IN_DOUBT": 80, "PROCESSING → IN_DOUBT": 4,
-    "adopted by a person": 30, "resubmitted by a person": 30, "abandoned by a person": 20, "accepted after death": 15,
-    "orphan": 3, "circuit opened": 80, "circuit probed": 80, "circuit closed": 80, "paused": 80,
-    "REJECTED BudgetExceeded": 100, "limit raised": 60, "month turned": 30, "superseded": 30, "result replaced": 50,
-    "REJECTED OutputCollision": 8, "CANCELLED SourceGone": 50, "REJECTED ProviderRejected": 15, "FAILED TimedOut": 30,
-    "FAILED ResultLost": 2, "CLAIMED → SKIPPED": 15, "REJECTED InvalidSetting": 20, "FAILED OutOfCredits": 5,
-    "lost event found by the sweep": 100, "vanished before it became a job": 30, "execution aborted": 20,
-    "execution restarted": 20, "multipart upload aborted": 3, "poison in the dead-letter queue": 30,
-    "rerun paid again": 50, "cancelled from CLAIMED": 60, "cancelled from PROCESSING": 30, "cancelled from IN_DOUBT": 15,
-    "cancel asked in CLAIMED": 60, "cancel asked in SUBMITTING": 20, "cancel asked in PROCESSING": 30,
-    "cancel asked in IN_DOUBT": 3, "COMPLETED → CLAIMED": 30, "FAILED → CLAIMED": 10, "REJECTED → CLAIMED": 15,
-    "CANCELLED → CLAIMED": 50,
-}  # fmt: skip
-# The least number of times that lost answers must end in each way, by the kind of vendor. The list of a vendor of the kind
-# `lists` shows every submit, `blind` shows none, and `rotates` shows only those that the current API key sent.
-BY_VENDOR = {
-    "lists: schedules": 300, "lists: adopted": 80, "lists: sent again after a lookup": 100, "lists: orphan": 3,
-    "blind: schedules": 200, "blind: SUBMITTING → IN_DOUBT": 100, "blind: adopted by a person": 100,
-    "blind: resubmitted by a person": 90, "rotates: schedules": 150, "rotates: adopted": 30,
-    "rotates: sent again after a lookup": 30, "rotates: SUBMITTING → IN_DOUBT": 25, "rotates: adopted by a person": 10,
-}  # fmt: skip
-# Events that must never happen here. A blind vendor has no list that could cause the first two, and only synchronous calls
-# stage a result.
-NEVER = ("blind: sent again after a lookup", "blind: orphan", "staged")
-# The least number of times that workers must die before or after each effect of submit and finalize.
-DEADLY = {
-    "after dynamo.put_item": 3, "before dynamo.transact_write_items": 20, "after dynamo.transact_write_items": 10,
-    "before provider.submit": 15, "at provider.request": 15, "after provider.submit": 8, "before dynamo.update_item": 30,
-    "after dynamo.update_item": 20, "before sfn.start_execution": 8, "after sfn.start_execution": 5,
-    "after sqs.send_message": 8, "before outputs.write": 2, "after outputs.write": 1, "before bus.put_events": 10,
-    "after bus.put_events": 8,
-}  # fmt: skip
+CHUNK = 20
+CHUNKS = [pytest.param(it, first, id=f"{it.family}-{first}") for it in SERIES for first in range(0, it.quick, CHUNK)]
+HAPPENED: defaultdict[str | None, Counter[str]] = defaultdict(Counter)  # the events of each series
 
 
-def _of(played: Played) -> None:
+def _succeed(seed: int, family: str | None, *, larger: int = 1, last: int = 60) -> Counter[str]:
+    """Play a schedule and return its events. Fail if it breaks an invariant."""
+    played = play(seed, family, larger=larger, last=last)
     if played.law is not None:
         pytest.fail(played.report, pytrace=False)
+    return played.tally
 
 
-@pytest.mark.parametrize("first", range(0, SCHEDULES, CHUNK))
-def test_schedules(first: int, request: pytest.FixtureRequest) -> None:
-    seed = request.config.getoption("--seed", None)
-    if seed is None:
+@pytest.mark.parametrize(("series", "first"), CHUNKS)
+def test_schedules(series: Series, first: int, request: pytest.FixtureRequest) -> None:
+    options = request.config.option
+    if options.seed is None:
         for number in range(first, first + CHUNK):
-            played = play(number)
-            _of(played)
-            HAPPENED.update(played.tally)
-    elif first == 0:
-        larger = request.config.getoption("--larger")
-        _of(play(seed, request.config.getoption("--family"), larger=larger, last=100_000))
+            HAPPENED[series.family].update(_succeed(number, series.family))
+    elif (series, first) == tuple(CHUNKS[0].values):
+        _succeed(options.seed, options.family, larger=options.larger, last=100_000)
 
 
-def test_the_schedules_were_interesting() -> None:
-    if HAPPENED["schedules"] < SCHEDULES:
-        pytest.skip("this test counts events over all schedules, and only some of them ran")
-    needed = NEEDED | BY_VENDOR | {f"died {point}": times for point, times in DEADLY.items()}
-    rare = {what: (HAPPENED[what], times) for what, times in needed.items() if HAPPENED[what] < times}
+@pytest.mark.parametrize("series", SERIES, ids=lambda series: str(series.family))
+def test_the_schedules_were_interesting(series: Series) -> None:
+    happened = HAPPENED[series.family]
+    rare = series.too_rare(happened)
     assert not rare, f"these events happened too rarely (how often, how often needed): {rare}"
-    assert not any(HAPPENED[what] for what in NEVER), {what: HAPPENED[what] for what in NEVER}
+    assert not any(happened[what] for what in series.never), {what: happened[what] for what in series.never}
 
 
 def test_one_seed_is_one_schedule() -> None:
