@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from botocore.response import StreamingBody
 
+from tests.fakes import s3_objects
 from tests.fakes.s3_answers import Unsupported, head, listed, metadata, of_version, s3_error
 from tests.fakes.s3_objects import Bucket, Upload, Version
 from tests.fakes.s3_requests import (
@@ -47,6 +48,13 @@ class InMemoryS3:
         if ExpectedBucketOwner != OWNER:
             raise s3_error("HeadBucket", "AccessDenied")
         return {"ResponseMetadata": metadata(**{"x-amz-bucket-region": self.meta.region_name})}
+
+    def create_bucket(self, *, Bucket: str, CreateBucketConfiguration: Mapping[str, str]) -> dict[str, Any]:
+        """Create a bucket without versioning in the client's region."""
+        if Bucket in self._buckets or CreateBucketConfiguration != {"LocationConstraint": self.meta.region_name}:
+            raise Unsupported(f"no bucket {Bucket!r} can be created with {CreateBucketConfiguration}")
+        self._buckets[Bucket] = s3_objects.Bucket(versioned=False)
+        return {"ResponseMetadata": metadata()}
 
     def delete_bucket(self, *, Bucket: str) -> dict[str, Any]:
         """Delete an empty bucket."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ParamValidationError
-from tests.fakes.aws_account import INPUT, OUTPUT, cloud
+from tests.fakes.aws_account import INPUT, OUTPUT, REGION, cloud
 from tests.fakes.s3_answers import Unsupported
 from tests.fakes.s3_requests import LEAST_PART_BYTES
 from tests.integration.random_s3_requests import Player, Requests
@@ -139,12 +139,21 @@ def test_a_bucket_that_does_not_exist_is_told(both: Both, method: str) -> None:
     assert both(method, Bucket="darkroom-typo", **key)[1] == 404
 
 
+def test_a_new_bucket_has_no_versions_until_it_is_deleted(both: Both) -> None:
+    both("create_bucket", Bucket="darkroom-new", CreateBucketConfiguration={"LocationConstraint": REGION})
+    assert "VersionId" not in both("put_object", Bucket="darkroom-new", Key="a.jpg", Body=b"one")
+    assert both("delete_bucket", Bucket="darkroom-new") == ("BucketNotEmpty", 409)
+    both("delete_object", Bucket="darkroom-new", Key="a.jpg")
+    assert both("delete_bucket", Bucket="darkroom-new") == {}
+    assert both("head_bucket", Bucket="darkroom-new") == ("404", 404)
+
+
 def test_a_bucket_says_its_region(both: Both) -> None:
     regions = [
         one.client.head_bucket(Bucket=OUTPUT)["ResponseMetadata"]["HTTPHeaders"]["x-amz-bucket-region"]
         for one in (both.memory, both.emulated)
     ]
-    assert regions == ["eu-central-1"] * 2
+    assert regions == [REGION] * 2
 
 
 # --- where S3 answers otherwise than the emulator, and what the S3 in memory refuses
@@ -200,6 +209,7 @@ def test_metadata_that_is_not_ascii_is_refused_as_by_the_sdk(memory: Any) -> Non
         ("head_object", {"Bucket": INPUT, "Key": "a.jpg", "VersionId": "null"}),
         ("create_multipart_upload", {**A, "ChecksumAlgorithm": "SHA256"}),
         ("list_object_versions", {"Bucket": OUTPUT, "KeyMarker": "a.jpg"}),
+        ("create_bucket", {"Bucket": "darkroom-new", "CreateBucketConfiguration": {"LocationConstraint": "us-west-2"}}),
         ("list_multipart_uploads", {"Bucket": OUTPUT, "EncodingType": "other"}),
     ],
 )  # fmt: skip
