@@ -183,7 +183,6 @@ OF_CALLBACKS = (
         42,
         (NOT_AGAIN,),
     ),
-    Bug("note forgotten by a refusal", seeded_callback_bugs.note_forgotten_by_a_refusal, CALLED, 0, (NOT_AGAIN,)),
     Bug("failure believed", seeded_callback_bugs.failure_believed, CALLED, 5, (CHARGED,)),
     Bug("note never ends", seeded_callback_bugs.note_never_ends, CALLED, 1, (BOUNDED,)),
     Bug("note ends after the question", seeded_callback_bugs.note_ends_after_the_question, CALLED, 380, (LOOKED,)),

@@ -114,11 +114,6 @@ def callback_before_the_resend_ignored(patch: Patch) -> None:
     patch.setattr(callback_ledger, "UNBOUND", (JobStatus.SUBMITTING, JobStatus.IN_DOUBT))
 
 
-def note_forgotten_by_a_refusal(patch: Patch) -> None:
-    """Forget the callback about an earlier submit of a run because the vendor refuses the next one."""
-    patch.setattr(ledger, "OF_A_SUBMIT", (*ledger.OF_A_SUBMIT, *ledger.OF_A_CALLBACK))
-
-
 def failure_believed(patch: Patch) -> None:
     """Settle a job as failed because a callback led to it and the provider does not say that it is completed."""
     settle = Finalize._settle_by_state

@@ -63,7 +63,7 @@ class DynamoCallbackLedger:
 
     def note_accepted(self, job_id: str, run: int, process_id: str) -> bool:
         """Note it by a conditional update. The row is read before, because the jobs of most callbacks are bound, and a refused
-        update costs ten times as much as a read."""
+        update costs at least five times as much as a read."""
         row = self.table.read(items.job_key(job_id)) or {}
         if items.text(row, "status") not in UNBOUND or row.keys() & {"process_id", "told_process_id"}:
             return False
