@@ -23,7 +23,7 @@ from darkroom_cli.commands import plan
 from darkroom_cli.costs import quoting
 from darkroom_cli.costs.plan_report import Report
 from darkroom_cli.stack import deployment
-from darkroom_local.local_stack import local_stack
+from darkroom_local.stack.local_stack import local_stack
 
 OBJECTS = 1_000
 SIZES = ((640, 480), (3000, 2000), (4000, 3000), (6000, 4000))

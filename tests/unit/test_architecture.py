@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import TypeGuard
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 RUNTIME = ROOT / "layers/core/darkroom"
 TREES = ("layers/core/darkroom", "functions", "cli/darkroom_cli", "local/darkroom_local")
@@ -30,7 +32,8 @@ SLEEPERS = {
 }
 # The files in which `time.sleep` is the default of a field.
 SLEEP_DEFAULTS = {"layers/core/darkroom/aws/ledger_table.py", "layers/core/darkroom/providers/downloads.py"}
-# The folders of the command line, and the folders that each of them imports. Each imports only folders above it.
+# The folders of the command line and of the local stack, and the folders that each of them imports. Each imports only folders
+# above it.
 COMMAND_LINE = {
     "stack": set(),
     "console": {"stack"},
@@ -46,6 +49,16 @@ COMMAND_LINE = {
         "stack", "console", "options", "jobs", "status", "catalogs", "costs", "batch", "html_report", "local"
     },
 }  # fmt: skip
+LOCAL = {
+    "machine": set(),
+    "simulators": set(),
+    "emulator": {"machine"},
+    "folder": {"emulator"},
+    "results": {"machine", "emulator", "folder"},
+    "stack": {"machine", "emulator", "results"},
+    "run": {"emulator", "folder", "results", "stack"},
+    "samples": {"folder", "results", "stack", "run"},
+}
 MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_HANDLER_LINES = 400, 40, 40  # the docstring of a file over 300 lines says why
 
 
@@ -206,10 +219,19 @@ def test_nothing_that_ships_imports_the_command_line_or_the_local_stack() -> Non
     assert offenders(lambda path: {module.split(".")[0] for module in imports(path)} & ours_alone, shipped) == {}
 
 
-def test_the_folders_of_the_command_line_import_one_way() -> None:
-    found = arrows("cli/darkroom_cli")
-    assert found == COMMAND_LINE
-    assert not against_the_order(COMMAND_LINE)
+@pytest.mark.parametrize(("tree", "folders"), [("cli/darkroom_cli", COMMAND_LINE), ("local/darkroom_local", LOCAL)])
+def test_the_folders_of_the_command_line_and_of_the_local_stack_import_one_way(
+    tree: str, folders: dict[str, set[str]]
+) -> None:
+    assert arrows(tree) == folders
+    assert not against_the_order(folders)
+
+
+def test_the_local_stack_does_not_import_the_command_line() -> None:
+    def breaks(path: Path) -> list[str]:
+        return [module for module in imports(path) if module.split(".")[0] == "darkroom_cli"]
+
+    assert offenders(breaks, sources("local/darkroom_local")) == {}
 
 
 def test_each_foreign_library_lives_in_its_one_place() -> None:

@@ -24,11 +24,11 @@ from tests.unit.showcase import booked, put, showcase
 from darkroom.aws import items
 from darkroom.model import Job, JobStatus
 from darkroom_cli.html_report import make_page, run_source, stack_source
-from darkroom_local import folder_state
-from darkroom_local.credits_csv import CREDITS_FILE
-from darkroom_local.folder_uploads import Item
-from darkroom_local.ledger_journal import Change, Journal
-from darkroom_local.result_downloads import not_sent
+from darkroom_local.emulator.ledger_journal import Change, Journal
+from darkroom_local.folder.uploads import Item
+from darkroom_local.results import accounts
+from darkroom_local.results.downloads import not_sent
+from darkroom_local.run.credits_csv import CREDITS_FILE
 
 BEFORE, AFTER = pair(0)
 
@@ -173,7 +173,7 @@ def folder(tmp_path: Path) -> Path:
     done, lost = named(completed(0), "a.jpg"), named(completed(2), "../../etc/passwd")
     failed = replace(named(completed(1), "b.jpg"), status=JobStatus.FAILED, error_code="ProviderFailed", error="broke")
     waits = replace(named(completed(3), "c.jpg"), status=JobStatus.IN_DOUBT, completed_at=None)
-    home = out / folder_state.FOLDER / "simulated"
+    home = out / accounts.FOLDER / "simulated"
     home.mkdir(parents=True)
     journal = Journal(home / "ledger.jsonl")
     rows = [items.job_item(job) for job in (done, lost, failed, waits)]
@@ -253,7 +253,7 @@ def test_a_run_writes_its_page_and_names_its_own_command_for_failures(folder: Pa
 
 
 def test_a_simulated_run_has_its_own_page_in_a_folder_that_also_has_real_runs(folder: Path, tmp_path: Path) -> None:
-    home = folder / folder_state.FOLDER / folder_state.REAL
+    home = folder / accounts.FOLDER / accounts.REAL
     home.mkdir()
     journal = Journal(home / "ledger.jsonl")
     row = items.job_item(named(completed(8), "paid.jpg"))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from darkroom.output_keys import RECEIPT_JOB
-from darkroom_local.result_files import UnsafeKey, check_targets, safe_target, written_whole
+from darkroom_local.results.files import UnsafeKey, check_targets, safe_target, written_whole
 
 if TYPE_CHECKING:
     from darkroom.model import Job

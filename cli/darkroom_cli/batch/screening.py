@@ -137,7 +137,7 @@ class Screening:
         ]
 
     def _forecasts(self, files: Sequence[PickedFile], each: Callable[[], None]) -> list[Forecast]:
-        from darkroom_local.folder_source import FolderSource
+        from darkroom_local.folder.source import FolderSource
 
         paths: Mapping[str, Path] = {file.key: file.path for file in files}
         quote = replace(self.deployed.container.quote, sources=FolderSource(Path(), paths))

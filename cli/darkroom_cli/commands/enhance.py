@@ -101,7 +101,7 @@ def _check(deployed: Deployment, above: list[Layer]) -> None:
     """Raise Inapplicable if no picture could have the settings, or no upload could carry them."""
     from darkroom.errors import Inapplicable, InvalidSetting
     from darkroom_cli.batch import screening, uploading
-    from darkroom_local.folder_uploads import UnusableSetting
+    from darkroom_local.folder.uploads import UnusableSetting
 
     try:
         screening.check_settings(deployed, above)
@@ -130,7 +130,7 @@ def _providers_with_the_model(above: list[Layer]) -> str:
 def _carriers(deployed: Deployment, above: list[Layer]) -> tuple[dict[str, str], dict[str, str]]:
     """Return the tags and the metadata that carry the settings, as this stack reads them."""
     from darkroom_cli.batch.screening import settings_of
-    from darkroom_local.folder_uploads import carriers
+    from darkroom_local.folder.uploads import carriers
 
     configuration = deployed.container.configuration
     return carriers(settings_of(above), configuration.tag_prefix, configuration.metadata_prefix)

@@ -24,7 +24,7 @@ from darkroom_cli.local.errors import reported
 from darkroom_cli.options import completion
 
 if TYPE_CHECKING:
-    from darkroom_local.background_stack import Standing
+    from darkroom_local.stack.background import Standing
 
 KEY_VARIABLE = "TOPAZ_API_KEY"
 app = group(
@@ -114,10 +114,10 @@ def demo(
     typer.echo(f"Starting the embedded cloud with {wording.providers(_api_key())} …", err=as_json)
     with local_extras("local demo"):
         from darkroom_cli.local.wording import facts
-        from darkroom_local import progress_display
-        from darkroom_local.demo import ENHANCED, ORIGINALS
-        from darkroom_local.demo import demo as run_demo
-        from darkroom_local.local_stack import local_stack
+        from darkroom_local.run import progress_display
+        from darkroom_local.samples.demo import ENHANCED, ORIGINALS
+        from darkroom_local.samples.demo import demo as run_demo
+        from darkroom_local.stack.local_stack import local_stack
     console = progress_display.console(stderr=as_json)
     with reported(), local_stack(topaz_api_key=_api_key(), speed=speed) as stack:
         outcomes, as_meant = run_demo(stack, out, console)
@@ -140,14 +140,16 @@ def up(
     It prints how to reach the stack. If the stack already runs, it only prints.
     """
     with local_extras("local up"):
-        from darkroom_local import background_stack, folder_uploads, option_checks, simulator_processes
+        from darkroom_local.folder import uploads
+        from darkroom_local.run import option_checks
+        from darkroom_local.stack import background, simulator_processes
     with reported():
-        chosen = folder_uploads.parse_parameters(parameter or [])
+        chosen = uploads.parse_parameters(parameter or [])
         option_checks.check_parameters(chosen)
         option_checks.check_faults(simulator_processes.faults_by_vendor(fault or []))
-        if background_stack.standing_stack(_state(state)) is None:
+        if background.standing_stack(_state(state)) is None:
             typer.echo(f"# starting the embedded cloud with {wording.providers(_api_key())} …", err=as_json)
-        stands = background_stack.up(
+        stands = background.up(
             _state(state), topaz_api_key=_api_key(), speed=speed, faults=fault or [], parameters=chosen
         )
     for line in stands.differs:
@@ -186,8 +188,8 @@ def _print_standing(stands: Standing) -> None:
 def down(state: State = None, as_json: AsJson = False) -> None:
     """End the stack that `up` started, and delete its data."""
     with local_extras("local down"):
-        from darkroom_local import background_stack
-    ended = background_stack.down(_state(state))
+        from darkroom_local.stack import background
+    ended = background.down(_state(state))
     tell(as_json, {"ended": ended}, "ended" if ended else "no stack was running")
 
 

@@ -37,7 +37,7 @@ def samples(
     It has metadata. The command says how to check with one credit what is kept of it.
     """
     with local_extras("samples"):
-        from darkroom_local import metadata_sample
+        from darkroom_local.samples import metadata_sample
 
         try:
             path = metadata_sample.write(folder)

@@ -57,7 +57,7 @@ def _command(vendor: str) -> Callable[..., None]:
         fault: FaultLines = None,
     ) -> None:
         with local_extras(f"simulate {vendor}"):
-            from darkroom_local.simulator_processes import announcement
+            from darkroom_local.stack.simulator_processes import announcement
 
             simulator = importlib.import_module(f"darkroom_local.simulators.{vendor}")
         held = {} if available_credits is None else {"available_credits": available_credits}

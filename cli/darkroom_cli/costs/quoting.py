@@ -87,7 +87,7 @@ def many(place: str, stack: str) -> Place:
 def _folder(folder: Path) -> Place:
     from darkroom import output_keys
     from darkroom.model import Upload
-    from darkroom_local.folder_source import FolderSource
+    from darkroom_local.folder.source import FolderSource
 
     if not folder.is_dir():
         raise typer.BadParameter(f"{str(folder)!r} is no folder, and does not begin with {S3}", param_hint="FOLDER")
@@ -105,7 +105,7 @@ def _local_quote(root: Path) -> Quote:
     """Return the quote of a stack that allows all providers and has no limits, for files below `root`."""
     from darkroom.container import Container
     from darkroom.providers.registry import ADAPTERS
-    from darkroom_local.folder_source import FolderSource
+    from darkroom_local.folder.source import FolderSource
 
     files = FolderSource(root)
     return Container(

@@ -23,8 +23,8 @@ from darkroom_cli.stack.job_selection import LOOK_BACK
 
 if TYPE_CHECKING:
     from darkroom_cli.html_report.report_source import ReportSource
-    from darkroom_local.local_stack import LocalStack
-    from darkroom_local.result_downloads import Outcome
+    from darkroom_local.results.downloads import Outcome
+    from darkroom_local.stack.local_stack import LocalStack
 
 PAGE = "darkroom-report.html"
 PICTURES = 200  # that the page has by default; it then stays below 40 MB

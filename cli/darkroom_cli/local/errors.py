@@ -21,7 +21,7 @@ def reported() -> Iterator[None]:
 
     SIGTERM is turned into SystemExit, so that the command still stops all its processes.
     """
-    from darkroom_local.progress_display import visible
+    from darkroom_local.run.progress_display import visible
 
     before = signal.signal(signal.SIGTERM, _terminated)
     try:
@@ -52,14 +52,14 @@ def _expected() -> tuple[Errors, Errors]:
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
-    from darkroom_local.child_processes import ChildFailed
-    from darkroom_local.credits_csv import Unwritable
-    from darkroom_local.folder_run import Stalled
-    from darkroom_local.folder_state import AccountInUse, AccountUnwritable
-    from darkroom_local.folder_uploads import UnusableSetting
-    from darkroom_local.provider_choice import NotServed
-    from darkroom_local.simulator_processes import UnknownVendor
-    from darkroom_local.stack_deployment import DeploymentFailed
+    from darkroom_local.folder.uploads import UnusableSetting
+    from darkroom_local.machine.child_processes import ChildFailed
+    from darkroom_local.results.accounts import AccountInUse, AccountUnwritable
+    from darkroom_local.run.credits_csv import Unwritable
+    from darkroom_local.run.folder_run import Stalled
+    from darkroom_local.stack.deployment import DeploymentFailed
+    from darkroom_local.stack.provider_choice import NotServed
+    from darkroom_local.stack.simulator_processes import UnknownVendor
 
     wrong = (NotServed, UnknownVendor, UnusableSetting)
     # A BotoCoreError means that the embedded cloud no longer answers, a ClientError that it refuses a call.

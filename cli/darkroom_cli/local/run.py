@@ -16,25 +16,16 @@ from darkroom_cli.console.confirmation import agree
 from darkroom_cli.console.machine_output import print_json_lines
 from darkroom_cli.html_report import make_page
 from darkroom_cli.local import wording
-from darkroom_local import (
-    file_screening,
-    folder_rules,
-    folder_state,
-    folder_uploads,
-    hot_folder,
-    leaving,
-    left_out,
-    option_checks,
-    price_estimate,
-    progress_display,
-    simulator_processes,
-)
-from darkroom_local.file_screening import Screened
-from darkroom_local.folder_run import Arrival, close, run_over, watch
-from darkroom_local.folder_state import FolderAccount
-from darkroom_local.folder_uploads import Item, UnusableSetting
-from darkroom_local.local_stack import local_stack
-from darkroom_local.provider_choice import Cast, cast
+from darkroom_local.folder import hot_folder, left_out, rules, uploads
+from darkroom_local.folder.uploads import Item, UnusableSetting
+from darkroom_local.results import accounts
+from darkroom_local.results.accounts import FolderAccount
+from darkroom_local.run import leaving, option_checks, price_estimate, progress_display, screening
+from darkroom_local.run.folder_run import Arrival, close, run_over, watch
+from darkroom_local.run.screening import Screened
+from darkroom_local.stack import simulator_processes
+from darkroom_local.stack.local_stack import local_stack
+from darkroom_local.stack.provider_choice import Cast, cast
 
 
 @dataclass(frozen=True)
@@ -63,31 +54,31 @@ def run_folder(request: Request) -> int:
 
     Raises `typer.Exit` if the operator does not agree to pay, and UnusableSetting or NotServed for wrong options.
     """
-    parameters = folder_uploads.parse_parameters(request.parameters)
+    parameters = uploads.parse_parameters(request.parameters)
     who, items = _checked(request, parameters)
     real = set(who.providers) - set(who.simulated)
-    suffixes = folder_uploads.picture_suffixes(folder_uploads.parse_settings(request.settings, parameters), parameters)
+    suffixes = uploads.picture_suffixes(uploads.parse_settings(request.settings, parameters), parameters)
     for line in left_out.lines(request.folder, request.out, items, suffixes):
         request.say(line)
-    paid = folder_state.paid_keys(request.out, is_real=bool(real))
-    files = file_screening.screen(items, request.out, real, request.again, paid)
+    paid = accounts.paid_keys(request.out, is_real=bool(real))
+    files = screening.screen(items, request.out, real, request.again, paid)
     if files.done_before:
         request.say(f"{len(files.done_before)} skipped: done before")
     if not files.to_do and not files.unusable and not request.watch:
         return 0
-    to_pay = [item for item in files.to_do if file_screening.is_paid(item, real)]
-    rows = folder_state.rows(request.out)
+    to_pay = [item for item in files.to_do if screening.is_paid(item, real)]
+    rows = accounts.rows(request.out)
     question = [price_estimate.question(to_pay, parameters, who.providers, rows)]
     if submitted := sum(item.key in paid for item in to_pay):
         question.append(f"An earlier run submitted {submitted} of them. What has not changed since is not paid again.")
     if request.watch and real:
         question.append("Each picture that is added later goes to the real API too, and is paid, until Ctrl-C.")
     _agree_to_pay("\n".join(filter(None, question)), request)
-    with folder_state.opened(request.out, who.simulated, is_real=bool(real)) as account:
+    with accounts.opened(request.out, who.simulated, is_real=bool(real)) as account:
         if request.watch:
             return _run(request, parameters, account, _arrivals(request, parameters, account, real, paid))
         # The files are checked once more, because another run may have ended since the first check.
-        files = file_screening.screen(account.in_order(items), request.out, real, request.again, paid)
+        files = screening.screen(account.in_order(items), request.out, real, request.again, paid)
         return _run(request, parameters, account, files)
 
 
@@ -95,10 +86,10 @@ def _arrivals(
     request: Request, parameters: Mapping[str, str], account: FolderAccount, real: set[str], paid: set[str]
 ) -> Iterator[Arrival]:
     """Yield the pictures of the folder as they arrive, without end. A None means that there is none now."""
-    settings = folder_uploads.parse_settings(request.settings, parameters)
-    find = partial(file_screening.found, request.folder, request.out, settings, parameters)
+    settings = uploads.parse_settings(request.settings, parameters)
+    find = partial(screening.found, request.folder, request.out, settings, parameters)
     for ready in hot_folder.arrivals(hot_folder.patient(find, request.say)):
-        files = file_screening.screen(account.in_order(ready), request.out, real, paid=paid) if ready else Screened()
+        files = screening.screen(account.in_order(ready), request.out, real, paid=paid) if ready else Screened()
         yield from files.unusable
         yield from files.to_do
         yield None
@@ -111,20 +102,20 @@ def _checked(request: Request, parameters: Mapping[str, str]) -> tuple[Cast, lis
     option_checks.check_parameters(parameters)
     option_checks.check_for_a_run(parameters)
     option_checks.check_faults(simulator_processes.faults_by_vendor(request.faults))
-    settings = folder_uploads.parse_settings(request.settings, parameters)
+    settings = uploads.parse_settings(request.settings, parameters)
     who = cast(request.key, parameters)
     who.check(settings)
     option_checks.check_settings(settings, parameters, who.providers, _presets(request.folder))
     request.say(f"Looking at {request.folder} …")  # at once: to read 40,000 headers takes a while
-    return who, file_screening.pictures(request.folder, request.out, settings, parameters, request.watch)
+    return who, screening.pictures(request.folder, request.out, settings, parameters, request.watch)
 
 
 def _presets(folder: Path) -> dict[str, Mapping[str, str]]:
     """Return the presets of the folder's `darkroom.toml` files. Raises UnusableSetting if one of the files is wrong."""
     try:
-        return folder_rules.presets_below(folder)
-    except folder_rules.WrongFile as wrong:
-        raise folder_uploads.UnusableSetting(str(wrong)) from None
+        return rules.presets_below(folder)
+    except rules.WrongFile as wrong:
+        raise uploads.UnusableSetting(str(wrong)) from None
 
 
 def _run(

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from darkroom_local.result_downloads import Outcome
+    from darkroom_local.results.downloads import Outcome
 
 
 def providers(api_key: str | None) -> str:
