@@ -11,12 +11,13 @@ import pytest
 from tests.fakes import small_catalogs
 from tests.fakes import tagged_pictures as pictures
 from tests.fakes.application import DEADLINE, RETENTION, ApplicationUnderTest, picture
-from tests.integration.time_support import Replaced
+from tests.integration.time_support import LEASE, Replaced, WorkerDied, die
 
 from darkroom.errors import ResultNotReady, SourceDenied
 from darkroom.model import Job, JobStatus, PollState, ProcessState
 
 OPEN = 'output_formats = ["jpeg", "png"]\nformat_is_open = true\ncredits = 1'
+TAGGED = pictures.tagged_jpeg(6, profile=pictures.wide_gamut())
 
 
 def completed(application: ApplicationUnderTest, body: bytes | None = None, number: int = 1) -> Job:
@@ -101,9 +102,20 @@ def test_a_result_of_another_size_is_refused_with_both_sizes(application: Applic
 # --- what a result says of itself
 
 
+def test_a_result_that_an_earlier_attempt_put_in_place_keeps_its_notes(application: ApplicationUnderTest) -> None:
+    job = completed(application, TAGGED)
+    application.ports["ledger"] = Replaced(application.ledger, settle=die)
+    with pytest.raises(WorkerDied):
+        application.finalize(job)
+    application.ports["ledger"] = application.ledger
+    application.clock.advance(LEASE)
+    application.finalize(job)
+    assert (application.job().status, application.job().result_notes) == (JobStatus.COMPLETED, "icc=lost")
+    assert application.cloud.versions("a.jpg") == 1
+
+
 def test_what_an_older_version_lost_is_not_said_of_a_newer_one(application: ApplicationUnderTest) -> None:
-    tagged = pictures.tagged_jpeg(6, profile=pictures.wide_gamut())
-    application.finalize(completed(application, tagged, number=1))
+    application.finalize(completed(application, TAGGED, number=1))
     assert application.job().result_notes == "icc=lost"
     newer = completed(application, number=2)
     application.finalize(newer)
