@@ -17,6 +17,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -50,16 +51,26 @@ class Covering:
         return chosen if tests else chosen[:MOST_TESTS]
 
     def _quickest(self, mutant: Mutant, tests: set[str]) -> list[str]:
-        own = f"tests/integration/test_{mutant.path.stem.split('_')[0]}"  # most of a module's tests are in a file of its name
+        own, named = f"tests/integration/test_{mutant.path.stem.split('_')[0]}", _files_that_name(mutant.path.stem)
         chosen, total = list[str](), 0.0
         for test in sorted(
-            tests & self.seconds.keys(), key=lambda t: (not t.startswith((LIMITS, own)), self.seconds[t], t)
+            tests & self.seconds.keys(),
+            key=lambda t: (not t.startswith((LIMITS, own)), t.partition("::")[0] not in named, self.seconds[t], t),
         ):
             total += self.seconds[test]
             if total > MOST_SECONDS:
                 break
             chosen.append(test)
         return chosen
+
+
+@cache
+def _files_that_name(stem: str) -> frozenset[str]:
+    """Return the files of tests that have the name of a module, or of the class that is named after it."""
+    name = stem.replace("_", "")  # of lost_uploads and of LostUploads, without capitals
+    files = (path for suite in ("integration", "unit") for path in (ROOT / "tests" / suite).glob("test_*.py"))
+    texts = {str(path.relative_to(ROOT)): path.name + path.read_text() for path in files}
+    return frozenset(file for file, text in texts.items() if name in text.replace("_", "").lower())
 
 
 def covering() -> Covering:
