@@ -13,10 +13,10 @@ from tests.integration.callback_support import LINK, CallbackApplication
 from darkroom import callback_addresses
 from darkroom.aws.callback_ledger import MOST_TOLD, DynamoCallbackKeys
 from darkroom.aws.ledger_table import LedgerTable
-from darkroom.errors import SubmitInDoubt
+from darkroom.errors import ProviderUnavailable, SubmitInDoubt
 from darkroom.model import Job, JobDue, JobStatus, ProcessState
 from darkroom.pipeline.callback import MAX_BODY_BYTES, CallbackOutcome
-from darkroom.pipeline.message_outcomes import Done
+from darkroom.pipeline.message_outcomes import Done, RetryLater
 
 
 @pytest.fixture
@@ -280,6 +280,20 @@ def test_a_list_that_a_callback_contradicts_proves_nothing(application: Callback
     assert isinstance(outcome, Done)
     assert (outcome.job.status, len(application.provider.processes)) == (JobStatus.IN_DOUBT, 1)
     assert "a callback named process process-1" in (outcome.job.error or "")
+
+
+def test_a_provider_that_is_silent_about_a_named_process_is_asked_again(application: CallbackApplication) -> None:
+    """Neither does the job go to a person at once, nor is it sent, and paid, a second time."""
+    application.provider.listed_after = timedelta(days=1)
+    job = lost(application)
+    application.call_back()
+    application.clock.advance(timedelta(minutes=5))
+    application.provider.faults["progress"] = [ProviderUnavailable("HTTP 503")]
+    assert isinstance(application.submit(JobDue(job.job_id)), RetryLater)
+    asked = application.job()
+    assert (asked.status, asked.error) == (JobStatus.SUBMITTING, "HTTP 503")
+    assert asked.next_attempt_at > application.clock()
+    assert asked.reservation is not None
 
 
 def test_a_callback_about_a_process_that_nobody_knows_does_not_hold_a_job_back(
