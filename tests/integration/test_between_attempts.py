@@ -181,7 +181,7 @@ def test_submit_looks_at_the_suffixes_that_the_rule_may_not_hold(
     upload = application.cloud.put(key, picture())
     use_case = replace(application.make_container().submit, suffixes=(".jpg", ".JPG"))
 
-    verdict = use_case(upload, application.ends)
+    verdict = use_case(upload, application.ends, is_repeated=False)
 
     assert isinstance(verdict, Ignored) is not taken
     assert len(application.cloud.jobs()) == taken
