@@ -19,6 +19,7 @@ PIP_QUIET := --quiet --disable-pip-version-check
 TESTS := tests/unit tests/contract tests/simulators tests/integration tests/faults tests/e2e
 OUT ?= demo-results
 BENCH ?= # the names of the benchmarks to run; empty means all
+AGAIN ?= # any text here lets `make mutants` leave out what its last result has as killed
 PART ?= # a text in the paths of the modules that `make mutants` tries; empty means all, which takes an hour or two
 QUICK ?= # any text here means small sizes and few rounds, and no results are written
 
@@ -100,7 +101,7 @@ template: $(GATES_INSTALLED) $(ASL_VALIDATOR)
 	  $(ASL_VALIDATOR) --json-path .build/darkroom.asl.json || exit 1; done
 
 docs: $(INSTALLED) ## write docs/models.md from the catalogs, and docs/command-help.md and docs/screens from the commands
-	$(BIN)/python -m darkroom_cli.models_page docs/models.md
+	$(BIN)/python -m darkroom_cli.catalogs.models_page docs/models.md
 	$(BIN)/python -m darkroom_cli.help_page docs/command-help.md
 	$(BIN)/python -m tests.unit.command_screens docs/screens
 
@@ -123,7 +124,7 @@ bench: install $(BENCH_INSTALLED) ## measure what the pages claim about speed, s
 	$(BIN)/python -m benchmarks.run $(if $(strip $(QUICK)),--quick) $(BENCH)
 
 mutants: install $(MUTANTS_INSTALLED) ## change the ledger's code in small ways and see which changes no test notices (PART=pipeline/sweep)
-	$(BIN)/python -m tests.mutation.run $(PART)
+	$(BIN)/python -m tests.mutation.run $(if $(strip $(AGAIN)),--again) $(PART)
 
 lock: ## pin every package of pyproject.toml at its newest allowed version
 	mkdir -p .build && rm -rf .build/lock && $(PYTHON) -m venv .build/lock

@@ -17,8 +17,8 @@ from typing import Any
 from tests.e2e.deployed_application import Darkroom, picture, simulators
 
 from benchmarks.support.reporting import Plot, Result, Table
-from darkroom_local.certificates import issued
-from darkroom_local.local_stack import local_stack
+from darkroom_local.machine.certificates import issued
+from darkroom_local.stack.local_stack import local_stack
 
 NAME = "callbacks"
 QUESTION = "How late is a result found, and after how many state transitions, if the provider calls back?"

@@ -16,11 +16,11 @@ from tests.unit.transitions_support import at_its_eta
 from benchmarks.counting import SCENARIOS, Counted, Scenario, count
 from benchmarks.prices import PRICES, SEEN, s3_class
 from benchmarks.support.reporting import Plot, Result, Table
-from darkroom_local.certificates import issued
-from darkroom_local.local_stack import local_stack
-from darkroom_local.packaging import find_application
-from darkroom_local.simulator_processes import vendors
-from darkroom_local.stack_deployment import read_template
+from darkroom_local.machine.certificates import issued
+from darkroom_local.stack.deployment import read_template
+from darkroom_local.stack.local_stack import local_stack
+from darkroom_local.stack.packaging import find_application
+from darkroom_local.stack.simulator_processes import vendors
 
 NAME = "cost"
 IMAGES = 1000

@@ -24,9 +24,9 @@ from PIL import Image
 
 from benchmarks.cold_start import ENVIRONMENT, laid_out
 from benchmarks.support.reporting import Result, Table
-from darkroom_local.local_stack import LocalStack, local_stack
-from darkroom_local.simulator_processes import simulated_key
 from darkroom_local.simulators.topaz import TopazSimulator
+from darkroom_local.stack.local_stack import LocalStack, local_stack
+from darkroom_local.stack.simulator_processes import simulated_key
 
 NAME = "memory"
 QUESTION = "Which memory size costs least for each function, and does the function's work fit into it?"

@@ -20,7 +20,7 @@ from tests.e2e.deployed_application import ENDED, Darkroom, picture, simulators
 
 from benchmarks.scaling.floor import WAIT_SECONDS, Floor
 from benchmarks.support.reporting import Plot, Result, Table
-from darkroom_local.local_stack import local_stack
+from darkroom_local.stack.local_stack import local_stack
 
 NAME = "pipeline"
 QUESTION = (

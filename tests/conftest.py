@@ -23,6 +23,7 @@ LONG_SCOPES = (
     "tests/faults/test_schedules.py",
     "tests/e2e/test_operating.py",  # this file starts a cloud of its own
     "tests/contract/",
+    "tests/e2e/test_vendors.py",  # it needs no cloud of its own, but takes a minute
     "tests/e2e/test_local_run.py",  # each test starts its own cloud
     "tests/e2e/test_killed_runs.py",  # and here, too
     "tests/faults/test_seeded_bugs.py",

@@ -9,7 +9,7 @@ import zipfile
 from dataclasses import dataclass, field
 from typing import Any
 
-from darkroom_local.local_stack import LocalStack
+from darkroom_local.stack.local_stack import LocalStack
 
 CODE = "import time\ndef handler(event, context):\n    return {'status': 'ended', 'at': time.time()}\n"
 PREFIX = "floor/"  # the keys in the input bucket begin with this; the event rule of the stack ignores such keys

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from darkroom_local.certificates import issue
+from darkroom_local.machine.certificates import issue
 
 MISSING = (
     "nginx is not installed. These measurements need it as a server with TLS. Install it:\n"

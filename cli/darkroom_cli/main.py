@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from darkroom_cli import (
+from darkroom_cli.commands import (
     actions,
     adopt_ledger,
     attach,
@@ -27,8 +27,8 @@ from darkroom_cli import (
     status,
     tail,
 )
-from darkroom_cli.command_groups import group, help_if_alone, show_version
-from darkroom_cli.deployed_stack import STACK_VARIABLE
+from darkroom_cli.console.command_groups import group, help_if_alone, show_version
+from darkroom_cli.stack.deployment import STACK_VARIABLE
 
 app = group("Drop an image into a bucket; find the enhanced one in another; every credit accounted for.")
 

@@ -19,7 +19,7 @@ from tests.unit.cli_support import run
 
 from darkroom import catalog, drift
 from darkroom.drift import Kinds
-from darkroom_cli import catalog_check
+from darkroom_cli.catalogs import checks
 
 
 @pytest.fixture
@@ -40,10 +40,10 @@ def vendors(site: Site) -> Iterator[Any]:
 
 def drifts(vendor: SimulatedProvider) -> list[tuple[Kinds, str]]:
     book = catalog.load(vendor.vendor)
-    return [(each.kind, each.model) for each in catalog_check.found(book, vendor.provider, TODAY)]
+    return [(each.kind, each.model) for each in checks.found(book, vendor.provider, TODAY)]
 
 
-@pytest.mark.parametrize("name", catalog_check.ASKED)
+@pytest.mark.parametrize("name", checks.ASKED)
 def test_a_vendor_as_its_pages_say_has_not_drifted_and_nothing_is_paid(name: str, vendors: Any) -> None:
     vendor = vendors(name)
     assert drifts(vendor) == []
@@ -55,7 +55,7 @@ def test_topaz_is_asked_for_many_estimates_at_once(vendors: Any) -> None:
     drifts(vendor)
     questions = list(drift.questions(catalog.load("topaz"), TODAY))
     assert {question.model.name for question in questions} == set(catalog.load("topaz").models)
-    assert len(vendor.requests("estimate")) == -(-len(questions) // catalog_check.AT_ONCE)
+    assert len(vendor.requests("estimate")) == -(-len(questions) // checks.AT_ONCE)
 
 
 @pytest.mark.parametrize(
@@ -141,6 +141,6 @@ def test_a_vendor_that_cannot_be_asked_is_no_success(vendors: Any, monkeypatch: 
 
 def test_a_dearer_rate_shows_in_the_price(vendors: Any) -> None:
     vendor = vendors("topaz", mp_per_credit={"Standard V2": 12})
-    (found,) = catalog_check.found(catalog.load("topaz"), vendor.provider, TODAY)
+    (found,) = checks.found(catalog.load("topaz"), vendor.provider, TODAY)
     assert Decimal(found.what.split("costs ")[1].split()[0]) == 8
     assert found.what.endswith("in the catalog 4")

@@ -13,11 +13,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from darkroom_local import local_stack as local_stacks
-from darkroom_local.certificates import issued
-from darkroom_local.local_stack import local_stack
-from darkroom_local.packaging import Application
-from darkroom_local.simulator_processes import vendors
+from darkroom_local.machine.certificates import issued
+from darkroom_local.stack import local_stack as local_stacks
+from darkroom_local.stack.local_stack import local_stack
+from darkroom_local.stack.packaging import Application
+from darkroom_local.stack.simulator_processes import vendors
 from tests.e2e import short_grace
 from tests.e2e.deployed_application import Darkroom, simulators
 from tests.e2e.forked_commands import commands_started

@@ -19,13 +19,13 @@ from typing import Any
 from boto3.dynamodb.types import TypeDeserializer
 from PIL import Image
 
-from darkroom_local import stack_deployment
-from darkroom_local.local_stack import LocalStack
-from darkroom_local.packaging import find_application
-from darkroom_local.simulator_processes import simulated_key
+from darkroom_local.stack import deployment
+from darkroom_local.stack.local_stack import LocalStack
+from darkroom_local.stack.packaging import find_application
+from darkroom_local.stack.simulator_processes import simulated_key
 from tests.e2e.forked_commands import Commands
 
-STACK = stack_deployment.STACK
+STACK = deployment.STACK
 API_KEY = simulated_key("topaz")  # the key that the local stack stores if no real key is given
 LONG_AGO = {"S": "2026-01-01T00:00:00.000Z"}
 LOOK_SECONDS = 0.4  # between two looks at jobs; each look takes CPU time from the cloud
@@ -197,7 +197,7 @@ class Darkroom:
         present = {it["ParameterKey"]: it["ParameterValue"] for it in stack["Parameters"]}
         if present | parameters == present:  # CloudFormation refuses an update that changes nothing
             return {it["OutputKey"]: it["OutputValue"] for it in stack["Outputs"]}
-        return stack_deployment.deploy(self.stack.endpoint, find_application(), present | parameters)
+        return deployment.deploy(self.stack.endpoint, find_application(), present | parameters)
 
     def visited(self, key: str) -> list[str]:
         """Return the states that the execution of the upload's first run has entered, and `States.Timeout` for each time-out."""

@@ -18,7 +18,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from darkroom_local.ledger_journal import rows_of
+from darkroom_local.emulator.ledger_journal import rows_of
 from tests.e2e import short_grace
 from tests.e2e.deployed_application import API_KEY, picture
 
@@ -82,7 +82,7 @@ class Operator:
             except OSError:  # it has ended
                 continue
             if f"DARKROOM_ACCOUNT={self.out.resolve() / '.darkroom'}".encode() in environment:
-                found["emulator" if b"emulator_program" in command else "worker"].append(int(path.name))
+                found["emulator" if b"emulator.program" in command else "worker"].append(int(path.name))
         return found
 
     @property

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from darkroom_cli.main import app
-from darkroom_local import local_stack, packaging
+from darkroom_local.stack import local_stack, packaging
 
 RUNTIME = "DARKROOM_TEST_RUNTIME"
 _AS_SHIPPED, _SHORT = "visibility_grace_seconds = 60\n", "visibility_grace_seconds = 3\n"

@@ -9,9 +9,9 @@ import ssl
 import time
 from pathlib import Path
 
-from darkroom_local import embedded_cloud
-from darkroom_local.certificates import issue
-from darkroom_local.child_processes import ending
+from darkroom_local.emulator import embedded_cloud
+from darkroom_local.machine.certificates import issue
+from darkroom_local.machine.child_processes import ending
 
 
 def test_the_embedded_cloud_ends_by_itself_at_once_though_a_client_keeps_its_connection(tmp_path: Path) -> None:

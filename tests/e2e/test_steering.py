@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from darkroom_cli.bucket_events import BucketEvents
-from darkroom_local.simulator_processes import simulated_key, vendors
+from darkroom_cli.stack.bucket_events import BucketEvents
+from darkroom_local.stack.simulator_processes import simulated_key, vendors
 from tests.e2e.deployed_application import Darkroom, picture
 from tests.e2e.stack_operator import Operator
 

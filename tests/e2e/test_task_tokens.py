@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from darkroom_local.embedded_cloud import Cloud, Endpoint, embedded_cloud
+from darkroom_local.emulator.embedded_cloud import Cloud, Endpoint, embedded_cloud
 
 SCALE = 0.02  # the waits of executions are so much shorter
 LONG_SECONDS = 100_000

@@ -16,7 +16,7 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from darkroom_local.embedded_cloud import Endpoint
+from darkroom_local.emulator.embedded_cloud import Endpoint
 from tests.e2e.deployed_application import Darkroom, picture
 
 PLAIN = {"X-Forwarded-Proto": "http"}

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import pytest
 from PIL import Image
 
-from darkroom_local.simulator_processes import simulated_key, vendors
+from darkroom_local.stack.simulator_processes import simulated_key, vendors
 from tests.e2e.deployed_application import Darkroom, picture
 
 HANDLE_IN = "response-content-disposition"  # the part of a link's query that names the picture

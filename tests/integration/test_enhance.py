@@ -16,8 +16,9 @@ from tests.unit.cli_support import Stack, deployed, run
 
 from darkroom.model import JobStatus, Limits, Upload
 from darkroom.setting_layers import metadata_layer, resolve
-from darkroom_cli import deployed_stack, following, sending
-from darkroom_cli.earlier_uploads import MARK
+from darkroom_cli.batch import uploading
+from darkroom_cli.batch.earlier_uploads import MARK
+from darkroom_cli.stack import batch_reader, deployment
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def works(application: ApplicationUnderTest, monkeypatch: pytest.MonkeyPatch) ->
             if version["VersionId"] not in known:
                 application.complete(Upload(INPUT, version["Key"], version["VersionId"], version["ETag"].strip('"')))
 
-    monkeypatch.setattr(following, "pause", work)
+    monkeypatch.setattr(batch_reader, "pause", work)
     return work
 
 
@@ -207,12 +208,12 @@ def test_ctrl_c_leaves_the_jobs_running_and_says_how_to_come_back(
     def interrupt(seconds: float) -> None:
         raise KeyboardInterrupt
 
-    work = following.pause
-    monkeypatch.setattr(following, "pause", interrupt)
+    work = batch_reader.pause
+    monkeypatch.setattr(batch_reader, "pause", interrupt)
     done = run("enhance", str(photos), "--watch")
     assert done.exit_code == 130
     assert "0 are over, 3 go on without this command. The same command again follows them" in done.stderr
-    monkeypatch.setattr(following, "pause", work)
+    monkeypatch.setattr(batch_reader, "pause", work)
     again = enhanced(photos, "--watch")
     assert {one["status"] for one in again} == {JobStatus.COMPLETED}
     assert len(application.provider.processes) == 3
@@ -226,7 +227,7 @@ def test_ctrl_c_during_an_upload_leaves_nothing_of_it_behind(
     def interrupted(future: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sending, "_problem", interrupted)
+    monkeypatch.setattr(uploading, "_problem", interrupted)
     done = run("enhance", str(tmp_path / "large.jpg"))
     assert done.exit_code == 130
     assert "1 were not sent" in done.stderr
@@ -236,13 +237,13 @@ def test_ctrl_c_during_an_upload_leaves_nothing_of_it_behind(
 def test_two_commands_at_once_upload_a_file_once(
     application: ApplicationUnderTest, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = sending.send
+    real = uploading.send
 
     def late(s3: Any, bucket: str, parcels: Any, moved: Any) -> Any:
         application.cloud.put("0.jpg", picture(40, 30))  # the other command was faster
         return real(s3, bucket, parcels, moved)
 
-    monkeypatch.setattr(sending, "send", late)
+    monkeypatch.setattr(uploading, "send", late)
     (one,) = enhanced(photos / "0.jpg", code=1)
     assert (one["fate"], versions(application)) == ("not sent", 1)
     assert "run the command again" in one["message"]
@@ -339,7 +340,7 @@ def test_files_that_the_stack_does_not_take_stay_out_of_a_folder(
     stack: Stack, application: ApplicationUnderTest, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limited = replace(stack, environment={"INPUT_PREFIX": "in/", "INPUT_SUFFIXES": ".jpg"})
-    monkeypatch.setattr(deployed_stack, "connect", lambda name: limited)
+    monkeypatch.setattr(deployment, "connect", lambda name: limited)
     (photos / "3.JPG").write_bytes(picture())
     done = run("enhance", str(photos))
     assert "left out: 1 file " in done.stdout

@@ -15,11 +15,11 @@ import boto3
 import pytest
 from tests.fakes.aws_account import INPUT, OUTPUT, REGION, TABLE, Cloud
 
-from darkroom_local import result_downloads
-from darkroom_local.credits_csv import Unwritable
-from darkroom_local.folder_run import Stalled, run
-from darkroom_local.folder_uploads import Item, job_id
-from darkroom_local.local_stack import LocalStack
+from darkroom_local.folder.uploads import Item, job_id
+from darkroom_local.results import downloads
+from darkroom_local.run.credits_csv import Unwritable
+from darkroom_local.run.folder_run import Stalled, run
+from darkroom_local.stack.local_stack import LocalStack
 
 pytestmark = pytest.mark.emulated
 
@@ -73,7 +73,7 @@ class Room:
 
     def run(
         self, items: list[Item], *moments: Callable[[], None], stall_seconds: float = 60
-    ) -> list[result_downloads.Outcome]:
+    ) -> list[downloads.Outcome]:
         """Run the items. Each time the run would wait, the next function of `moments` is called instead."""
         left = iter(moments)
         return run(self.stack, items, self.out, cast(Any, Silent()), lambda _: next(left)(), stall_seconds)
@@ -192,7 +192,7 @@ def test_an_upload_that_is_broken_off_counts_when_it_arrived(room: Room, monkeyp
         room.row("a.jpg", "PROCESSING")
         interrupt()
 
-    monkeypatch.setattr("darkroom_local.folder_uploads.job_id", arrives)
+    monkeypatch.setattr("darkroom_local.folder.uploads.job_id", arrives)
     with pytest.raises(KeyboardInterrupt) as raised:
         room.run(room.items("a.jpg"))
     assert "process-of-a.jpg" in raised.value.__notes__[0]
@@ -248,8 +248,8 @@ def test_a_result_that_cannot_be_written_takes_no_other_with_it(room: Room, outp
 
 
 def test_once_a_result_is_lost_no_more_is_paid(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("darkroom_local.folder_run._LOOK_SECONDS", 0.0)
-    monkeypatch.setattr("darkroom_local.folder_run._PAUSE_SHARE", 0)
+    monkeypatch.setattr("darkroom_local.run.folder_run._LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("darkroom_local.run.folder_run._PAUSE_SHARE", 0)
     room.out.mkdir()
     (room.out / "in the way").touch()
 

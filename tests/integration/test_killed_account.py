@@ -23,8 +23,8 @@ from tests.faults import seeded_bugs
 from tests.integration.worker_death_support import WorkerDied, kill
 
 from darkroom.model import JobStatus, ProcessState
-from darkroom_local import ledger_journal
-from darkroom_local.emulator_persistence import _Tables
+from darkroom_local.emulator import ledger_journal
+from darkroom_local.emulator.persistence import _Tables
 
 LAG = timedelta(seconds=59)  # of the provider's list; Topaz' grace is 60 s
 

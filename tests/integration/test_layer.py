@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from darkroom_local.packaging import find_application
+from darkroom_local.stack.packaging import find_application
 
 ROOT = Path(__file__).resolve().parents[2]
 LAYER = ROOT / ".build" / "layer" / "python"

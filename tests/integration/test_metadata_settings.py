@@ -12,7 +12,7 @@ from tests.fakes.application import ApplicationUnderTest, drawn, picture
 from tests.fakes.aws_account import INPUT
 
 from darkroom.model import JobStatus, Plan, Upload
-from darkroom_local.folder_uploads import carriers
+from darkroom_local.folder.uploads import carriers
 
 PROMPTS = ["sharp, clear", "“größer”, klarer", "plain words", "a =?UTF-8?Q?b?= c"]
 

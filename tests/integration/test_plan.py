@@ -151,12 +151,12 @@ def test_a_folder_of_this_machine_costs_what_it_then_costs_in_the_bucket(stack: 
 
 
 def test_a_plan_of_a_folder_asks_no_aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from darkroom_cli import deployed_stack
+    from darkroom_cli.stack import deployment
 
     def never(stack: str) -> None:
         raise AssertionError("a stack was asked for")
 
-    monkeypatch.setattr(deployed_stack, "connect", never)
+    monkeypatch.setattr(deployment, "connect", never)
     (tmp_path / "a.jpg").write_bytes(picture())
     assert planned(str(tmp_path))["total_credits"] == 1
     assert explained(str(tmp_path / "a.jpg"))["credits"] == 1

@@ -11,7 +11,7 @@ from tests.fakes.application import ApplicationUnderTest, picture
 from tests.fakes.aws_account import Cloud
 
 from darkroom.model import JobStatus, ProcessState, WarningMetric
-from darkroom_cli import job_tables
+from darkroom_cli.jobs import tables
 
 # The vendor's pages name two retirement days, 2026-12-09 and this one. Darkroom takes the later day.
 RETIRED = datetime(2027, 1, 1, tzinfo=UTC)
@@ -30,7 +30,7 @@ def test_the_day_before_a_job_runs_and_its_event_says_until_when(world: Applicat
     assert (job.status, job.model) == (JobStatus.COMPLETED, "Denoise Normal")
     ((_, detail),) = world.bus.sent
     assert (detail["retires"], detail["replaced_by"]) == ("2026-12-09", "Denoise Max")
-    assert job_tables.everything(job)["retires"] == "2026-12-09"
+    assert tables.everything(job)["retires"] == "2026-12-09"
 
 
 def test_from_the_day_on_a_job_is_refused_unpaid_with_its_successor(world: ApplicationUnderTest) -> None:

@@ -16,7 +16,7 @@ from darkroom.errors import Inapplicable, Throttled
 from darkroom.model import Job, JobStatus, Limits, Plan, ProcessState, Spelling
 from darkroom.pipeline.message_outcomes import Ignored
 from darkroom.pipeline.spelling_probe import TAGS, spelling_in
-from darkroom_cli.spelling_probe import FOLDER, picture
+from darkroom_cli.catalogs.spelling_probe import FOLDER, picture
 
 KEY = f"{FOLDER}now.png"
 

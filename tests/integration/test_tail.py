@@ -12,8 +12,8 @@ from tests.unit.cli_support import Stack, deployed, doubted, failed, now, refuse
 
 from darkroom.aws.ledger_table import LedgerTable
 from darkroom.model import JobDue, JobStatus, ProcessState
-from darkroom_cli import tail
-from darkroom_cli.completions import Completions
+from darkroom_cli.commands import tail
+from darkroom_cli.stack.ended_jobs import Completions
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.simulators.picture_server import picture
 
-from darkroom_local.certificates import Certificates, issued
+from darkroom_local.machine.certificates import Certificates, issued
 from darkroom_local.simulators.framework.input_fetching import NotFetched, fetch, tls_trust
 
 

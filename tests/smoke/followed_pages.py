@@ -24,7 +24,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from darkroom_local.embedded_cloud import Endpoint, embedded_cloud
+from darkroom_local.emulator.embedded_cloud import Endpoint, embedded_cloud
 from tests.e2e.deployed_application import API_KEY, picture, simulators
 from tests.smoke import page_commands
 
@@ -34,8 +34,10 @@ PAGES = ("aws.md", "events.md", "upgrade.md")
 NOT_RUN = ("python events/example/consumer.py",)
 NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "demo-results", "dist", "*.egg-info", "tests", "benchmarks")
 TOPAZ = '"https://api.topazlabs.com/image/v1"'  # the default of TopazBaseUrl, as the template writes it
-# On AWS this does nothing; `emulator_gaps` says what it corrects in the emulator.
-MEND = "from darkroom_local import emulator_gaps; from tests.smoke.followed_pages import endpoint; emulator_gaps.mend(endpoint())"
+# On AWS this does nothing; `gaps` says what it corrects in the emulator.
+MEND = (
+    "from darkroom_local.emulator import gaps; from tests.smoke.followed_pages import endpoint; gaps.mend(endpoint())"
+)
 
 
 def endpoint() -> Endpoint:

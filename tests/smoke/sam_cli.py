@@ -8,8 +8,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from darkroom_local import emulator_gaps
-from darkroom_local.embedded_cloud import Endpoint
+from darkroom_local.emulator import gaps
+from darkroom_local.emulator.embedded_cloud import Endpoint
 
 
 def sam(binary: str, endpoint: Endpoint, place: Path, *arguments: str) -> None:
@@ -29,6 +29,6 @@ def deploy(
     """Create or update the stack from the built application in `place`, and return the stack's outputs."""
     overrides = [f"{name}={value}" for name, value in parameters.items()]
     sam(binary, endpoint, place, "deploy", "--stack-name", stack, "--parameter-overrides", *overrides)
-    emulator_gaps.mend(endpoint)
+    gaps.mend(endpoint)
     found = endpoint.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]["Outputs"]
     return {output["OutputKey"]: output["OutputValue"] for output in found}

@@ -20,17 +20,17 @@ from pathlib import Path
 
 from PIL import Image
 
-from darkroom_local import stack_deployment
-from darkroom_local.certificates import issued
-from darkroom_local.embedded_cloud import embedded_cloud
-from darkroom_local.local_stack import LocalStack
+from darkroom_local.emulator.embedded_cloud import embedded_cloud
+from darkroom_local.machine.certificates import issued
+from darkroom_local.stack import deployment
+from darkroom_local.stack.local_stack import LocalStack
 from tests.e2e.deployed_application import API_KEY, Darkroom, picture, simulators
 from tests.smoke import stack_at_work
 from tests.smoke.sam_cli import deploy, sam
 
 ROOT = Path(__file__).resolve().parents[2]
 EARLIER = Path(__file__).with_name("earlier_application.tar.xz")
-STACK = stack_deployment.STACK
+STACK = deployment.STACK
 KEY = f"{stack_at_work.PREFIX}by sam/hello (1).jpg"
 SHIPPED = ("template.yaml", "samconfig.toml", "functions", "layers", "statemachine")
 
@@ -67,7 +67,7 @@ def main(binary: str) -> int:
         for place in (earlier, present):
             sam(binary, cloud.endpoint, place, "build")
         outputs = deploy(binary, cloud.endpoint, earlier, STACK, parameters)
-        stack_deployment.put_api_keys(cloud.endpoint, outputs["ApiKeysSecretArn"], {"topaz": API_KEY})
+        deployment.put_api_keys(cloud.endpoint, outputs["ApiKeysSecretArn"], {"topaz": API_KEY})
         room = Darkroom(LocalStack(cloud.endpoint, outputs, urls, ("topaz",), cloud), made)
         stack_at_work.occupy(room, earlier)
         room.upload(stack_at_work.QUEUED, picture(80, 60, "PNG"), "scale=2")

@@ -14,8 +14,8 @@ import pytest
 from tests.e2e.callback_flood import flood
 from tests.e2e.deployed_application import Darkroom, picture, simulators
 
-from darkroom_local.certificates import issued
-from darkroom_local.local_stack import local_stack
+from darkroom_local.machine.certificates import issued
+from darkroom_local.stack.local_stack import local_stack
 
 RATE, SECONDS = 1000.0, 60.0
 LATE_SECONDS = 150.0  # the running job is at the vendor for longer than the flood lasts

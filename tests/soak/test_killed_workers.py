@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 from tests.e2e.deployed_application import Darkroom, picture, simulators
 
-from darkroom_local.local_stack import local_stack
+from darkroom_local.stack.local_stack import local_stack
 
 UPLOADS = 60
 DUPLICATES = 2  # additional messages for each upload

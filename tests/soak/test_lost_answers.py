@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import pytest
 from tests.e2e.deployed_application import Darkroom, picture, simulators
 
-from darkroom_local.local_stack import local_stack
-from darkroom_local.simulator_processes import vendors
+from darkroom_local.stack.local_stack import local_stack
+from darkroom_local.stack.simulator_processes import vendors
 
 LOST = 10
 MOST_MEDIAN_SECONDS = 60.0

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 from tests.e2e.deployed_application import API_KEY
 
-from darkroom_local.local_stack import local_stack
+from darkroom_local.stack.local_stack import local_stack
 
 # A large picture of any size may need this much more memory than a small one.
 MAX_GROWTH_MIB = {"submit_mib": 8, "finalize_mib": 16}

@@ -19,9 +19,11 @@ from tests.fakes.aws_account import INPUT, client, cloud
 from tests.unit.cli_support import Stack
 
 from darkroom.container import Container
-from darkroom_cli import deployed_stack, plan, quoting
-from darkroom_cli.plan_report import Report
-from darkroom_local.local_stack import local_stack
+from darkroom_cli.commands import plan
+from darkroom_cli.costs import quoting
+from darkroom_cli.costs.plan_report import Report
+from darkroom_cli.stack import deployment
+from darkroom_local.stack.local_stack import local_stack
 
 OBJECTS = 1_000
 SIZES = ((640, 480), (3000, 2000), (4000, 3000), (6000, 4000))
@@ -69,7 +71,7 @@ def test_the_sum_for_a_thousand_objects_is_what_is_then_paid(monkeypatch: pytest
     with cloud() as account:
         application = ApplicationUnderTest(account)
         stack = Stack(application, (None, "", ""))
-        monkeypatch.setattr(deployed_stack, "connect", lambda name: stack)
+        monkeypatch.setattr(deployment, "connect", lambda name: stack)
         for key, text in FILES.items():
             account.put(key, text.encode())
         uploads = [account.put(key, body, tags=tags) for key, body, tags in objects()]
@@ -110,8 +112,8 @@ def test_a_thousand_objects_over_http(monkeypatch: pytest.MonkeyPatch) -> None:
             return made
 
         container = Container(environment, clients=make, interactive=True)
-        deployment = deployed_stack.Deployment(container, stack.outputs, make)
-        monkeypatch.setattr(deployed_stack, "connect", lambda name: deployment)
+        deployed = deployment.Deployment(container, stack.outputs, make)
+        monkeypatch.setattr(deployment, "connect", lambda name: deployed)
         report, seconds = planned("s3://planned/")
         per = 10_000 / OBJECTS
         print(f"\nover HTTP, 24 at once: {seconds:.1f} s, {sum(counts.values())} requests, {dict(counts)}")

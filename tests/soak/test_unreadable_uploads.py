@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 from tests.e2e.deployed_application import Darkroom, picture, simulators
 
-from darkroom_local.local_stack import local_stack
+from darkroom_local.stack.local_stack import local_stack
 
 GOOD, ARCHIVED, ENCRYPTED = 300, 8, 7
 MOST_RATIO = 1.2

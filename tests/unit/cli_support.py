@@ -20,13 +20,13 @@ from darkroom.errors import SubmitInDoubt
 from darkroom.model import Job, Limits, ProcessState
 from darkroom.pipeline.account_reconciliation import Reconcile
 from darkroom.pipeline.operator_commands import OperatorCommands
-from darkroom_cli import deployed_stack
 from darkroom_cli.main import app
+from darkroom_cli.stack import deployment
 
 
 @dataclass(frozen=True)
 class Stack:
-    """Replaces `deployed_stack.Deployment`. It has the real use cases, on moto and with a fake provider."""
+    """Replaces `deployment.Deployment`. It has the real use cases, on moto and with a fake provider."""
 
     application: ApplicationUnderTest
     queues: tuple[Any, str, str]
@@ -74,7 +74,7 @@ def deployed(limits: Limits = NO_LIMITS, **environment: str) -> Iterator[Stack]:
         sqs = client("sqs")
         dead_letters, intake = (sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("dead-letters", "intake"))
         stack = Stack(application, (sqs, dead_letters, intake), environment=environment)
-        patch.setattr(deployed_stack, "connect", lambda name: stack)
+        patch.setattr(deployment, "connect", lambda name: stack)
         yield stack
 
 

@@ -15,7 +15,8 @@ from rich.console import Console
 from tests.unit.cli_support import run
 from tests.unit.showcase import NOW, showcase, story
 
-from darkroom_cli import batch_progress, live_batch, terminal
+from darkroom_cli.batch import live_view, tally
+from darkroom_cli.console import terminal
 
 WIDTHS = (80, 120)
 HEIGHT = 24
@@ -60,7 +61,7 @@ def _watched() -> str:
     """Return the picture of the batch that `darkroom jobs --watch` draws."""
     console = terminal.console()
     with console.capture() as captured:
-        console.print(live_batch.view(story(), batch_progress.progress(story(), NOW), console))
+        console.print(live_view.view(story(), tally.progress(story(), NOW), console))
     return captured.get()
 
 

@@ -17,15 +17,15 @@ from tests.unit.showcase import MONTH, NOW, bound, job, over, reserved, story
 from darkroom.model import BudgetMonth, Job, JobStatus
 from darkroom_cli.html_report.report_source import Advice, NotShown, Origins, Picture, ReportSource
 from darkroom_cli.html_report.stack_source import advice
-from darkroom_local import sample_drawings
+from darkroom_local.samples import drawings
 
 MODELS = (("topaz", "Standard V2", 2), ("topaz", "High Fidelity V2", 4), ("uwear", "recraft", 1), ("oxen", "CGI", 900))
 LABELS = ("spring", "archive", None, "catalog")
 DRAWINGS = (
-    sample_drawings.lettering,
-    sample_drawings.blurred_street,
-    sample_drawings.tiny_face,
-    sample_drawings.planets,
+    drawings.lettering,
+    drawings.blurred_street,
+    drawings.tiny_face,
+    drawings.planets,
 )
 SCRIPT = "<script>window.ran=true</script>"
 HOSTILE = (

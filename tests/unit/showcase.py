@@ -28,7 +28,7 @@ from darkroom.model import (
     Reservation,
     SendMode,
 )
-from darkroom_cli import time_options
+from darkroom_cli.options import times
 
 NOW = datetime(2026, 11, 30, 14, 0, tzinfo=UTC)
 MONTH = "2026-11"
@@ -163,7 +163,7 @@ def showcase() -> Iterator[Stack]:
     """Yield the stack. Its clock stands at NOW."""
     limits = Limits({"topaz": Decimal(400)}, Decimal(50), {}, PRICES)
     with deployed(limits, ALLOWED_PROVIDERS=",".join(PRICES)) as stack, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(time_options, "_now", lambda: NOW)
+        patch.setattr(times, "_now", lambda: NOW)
         stack.application.clock.now = NOW
         put(stack, *story())
         stack.application.cloud.put("spring/lake.jpg", b"", tags="label=spring&scale=2")

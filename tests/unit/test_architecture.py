@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import TypeGuard
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 RUNTIME = ROOT / "layers/core/darkroom"
 TREES = ("layers/core/darkroom", "functions", "cli/darkroom_cli", "local/darkroom_local")
@@ -30,6 +32,33 @@ SLEEPERS = {
 }
 # The files in which `time.sleep` is the default of a field.
 SLEEP_DEFAULTS = {"layers/core/darkroom/aws/ledger_table.py", "layers/core/darkroom/providers/downloads.py"}
+# The folders of the command line and of the local stack, and the folders that each of them imports. Each imports only folders
+# above it.
+COMMAND_LINE = {
+    "stack": set(),
+    "console": {"stack"},
+    "options": {"stack"},
+    "jobs": {"stack", "console"},
+    "status": {"stack", "console", "jobs"},
+    "catalogs": {"stack", "console"},
+    "costs": {"stack", "console", "options"},
+    "batch": {"stack", "console", "jobs", "costs"},
+    "html_report": {"stack", "console", "jobs", "costs"},
+    "local": {"console", "html_report"},
+    "commands": {
+        "stack", "console", "options", "jobs", "status", "catalogs", "costs", "batch", "html_report", "local"
+    },
+}  # fmt: skip
+LOCAL = {
+    "machine": set(),
+    "simulators": set(),
+    "emulator": {"machine"},
+    "folder": {"emulator"},
+    "results": {"machine", "emulator", "folder"},
+    "stack": {"machine", "emulator", "results"},
+    "run": {"emulator", "folder", "results", "stack"},
+    "samples": {"folder", "results", "stack", "run"},
+}
 MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_HANDLER_LINES = 400, 40, 40  # the docstring of a file over 300 lines says why
 
 
@@ -79,8 +108,8 @@ def _from(path: Path, node: ast.ImportFrom) -> Iterator[str]:
         package = module_of(path).split(".")
         package = package if path.name == "__init__.py" else package[:-1]
         base = ".".join([*package[: len(package) - node.level + 1], *filter(None, [node.module])])
-    if base == "darkroom":
-        yield from (f"darkroom.{alias.name}" for alias in node.names)
+    if base in ("darkroom", "darkroom_cli", "darkroom_local"):
+        yield from (f"{base}.{alias.name}" for alias in node.names)
     else:
         yield base
 
@@ -115,6 +144,24 @@ def own(path: Path) -> str:
 
 def name(path: Path) -> str:
     return str(path.relative_to(ROOT))
+
+
+def arrows(tree: str) -> dict[str, set[str]]:
+    """Return each folder of the package, and what else its files import of the package: folders, or modules beside them."""
+    package = Path(tree).name
+    found: dict[str, set[str]] = {}
+    for path in sources(tree):
+        folder, *inside = path.relative_to(ROOT / tree).parts
+        if inside:
+            names = (module.split(".")[1] for module in imports(path) if module.startswith(f"{package}."))
+            found.setdefault(folder, set()).update(name for name in names if name != folder)
+    return found
+
+
+def against_the_order(folders: dict[str, set[str]]) -> dict[str, set[str]]:
+    """Return each folder that may import folders below it or itself, with those."""
+    order = list(folders)
+    return {folder: late for folder, known in folders.items() if (late := known - set(order[: order.index(folder)]))}
 
 
 def offenders(breaks: Callable[[Path], object], paths: Iterable[Path]) -> dict[str, object]:
@@ -170,6 +217,21 @@ def test_nothing_that_ships_imports_the_command_line_or_the_local_stack() -> Non
     ours_alone = {"cli", "local", "tests", "darkroom_cli", "darkroom_local"}
     shipped = sources("layers/core/darkroom", "functions")
     assert offenders(lambda path: {module.split(".")[0] for module in imports(path)} & ours_alone, shipped) == {}
+
+
+@pytest.mark.parametrize(("tree", "folders"), [("cli/darkroom_cli", COMMAND_LINE), ("local/darkroom_local", LOCAL)])
+def test_the_folders_of_the_command_line_and_of_the_local_stack_import_one_way(
+    tree: str, folders: dict[str, set[str]]
+) -> None:
+    assert arrows(tree) == folders
+    assert not against_the_order(folders)
+
+
+def test_the_local_stack_does_not_import_the_command_line() -> None:
+    def breaks(path: Path) -> list[str]:
+        return [module for module in imports(path) if module.split(".")[0] == "darkroom_cli"]
+
+    assert offenders(breaks, sources("local/darkroom_local")) == {}
 
 
 def test_each_foreign_library_lives_in_its_one_place() -> None:

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from darkroom_cli.main import app
-from darkroom_local import background_stack
+from darkroom_local.stack import background
 
 KEPT = Path("/some where/authority.pem")
 
@@ -29,7 +29,7 @@ def state(tmp_path: Path) -> Path:
 
 
 def test_a_running_stack_is_trusted_by_the_certificate_it_started_with(state: Path) -> None:
-    stack = background_stack.standing_stack(state)
+    stack = background.standing_stack(state)
     assert stack is not None
     assert stack.endpoint.authority == KEPT
 

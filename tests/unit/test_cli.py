@@ -22,20 +22,21 @@ from darkroom.errors import ErrorCode
 from darkroom.model import JobStatus
 from darkroom.queue_messages import plain
 from darkroom.setting_layers import metadata_layer
-from darkroom_cli import local_outcomes
+from darkroom_cli.local import wording
 from darkroom_cli.main import app
-from darkroom_local import background_stack, progress_display
-from darkroom_local.child_processes import ChildFailed, ending, ending_all, is_running, start
-from darkroom_local.closing_report import closing_table, failures, sums
-from darkroom_local.credits_csv import CREDITS_FILE, adding
-from darkroom_local.folder_uploads import Item, UnusableSetting, carriers, items_in, parse_settings
-from darkroom_local.job_views import JobView, view_of
-from darkroom_local.packaging import Application, find_application
-from darkroom_local.picture_sizes import Size
-from darkroom_local.result_downloads import Outcome
-from darkroom_local.result_files import UnsafeKey, safe_target
-from darkroom_local.simulator_processes import vendors
-from darkroom_local.stack_deployment import read_template
+from darkroom_local.folder.picture_sizes import Size
+from darkroom_local.folder.uploads import Item, UnusableSetting, carriers, items_in, parse_settings
+from darkroom_local.machine.child_processes import ChildFailed, ending, ending_all, is_running, start
+from darkroom_local.results.downloads import Outcome
+from darkroom_local.results.files import UnsafeKey, safe_target
+from darkroom_local.results.job_views import JobView, view_of
+from darkroom_local.run import progress_display
+from darkroom_local.run.closing_report import closing_table, failures, sums
+from darkroom_local.run.credits_csv import CREDITS_FILE, adding
+from darkroom_local.stack import background
+from darkroom_local.stack.deployment import read_template
+from darkroom_local.stack.packaging import Application, find_application
+from darkroom_local.stack.simulator_processes import vendors
 
 ESCAPE = "\x1b[31m[bold]photo.jpg"
 
@@ -55,7 +56,7 @@ def test_programs_read_one_object_for_each_picture(tmp_path: Path) -> None:
     failed = outcome(
         job_view(JobStatus.FAILED), tmp_path, report={"code": "ProviderFailed", "message": "m", "cure": "c"}
     )
-    told = [json.loads(json.dumps(local_outcomes.facts(each), default=plain)) for each in (done, failed)]
+    told = [json.loads(json.dumps(wording.facts(each), default=plain)) for each in (done, failed)]
     assert [(each["status"], each["result"] is None) for each in told] == [("COMPLETED", False), ("FAILED", True)]
     assert (told[1]["error_code"], told[1]["error"], told[0]["credits"]) == ("ProviderFailed", "m", 1)
 
@@ -107,7 +108,7 @@ def test_an_unknown_fault_is_refused_by_name(command: CliRunner, vendor: str) ->
 
 
 def test_a_run_says_its_first_line_before_it_imports_what_is_slow() -> None:
-    code = "import sys, darkroom_cli.local_run; print({'boto3', 'botocore', 'cryptography'} & set(sys.modules))"
+    code = "import sys, darkroom_cli.local.run; print({'boto3', 'botocore', 'cryptography'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 
@@ -315,13 +316,13 @@ def test_a_child_that_ends_too_early_is_reported_with_its_last_words(tmp_path: P
 def test_a_background_stack_whose_processes_died_does_not_count_as_running(tmp_path: Path) -> None:
     note = {"pids": {"ministack": os.getpid()}, "url": "", "access_key": "", "secret_key": "", "outputs": {}}
     (tmp_path / "stack.json").write_text(json.dumps(note | {"simulator_urls": {}, "providers": []}))
-    assert background_stack.standing_stack(tmp_path) is None
+    assert background.standing_stack(tmp_path) is None
 
 
 def test_down_ends_no_process_that_is_not_its_own(tmp_path: Path) -> None:
     (tmp_path / "stack.json").write_text(json.dumps({"pids": {"surely no part of this command": os.getpid()}}))
-    assert background_stack.down(tmp_path)
-    assert not background_stack.down(tmp_path)
+    assert background.down(tmp_path)
+    assert not background.down(tmp_path)
 
 
 def test_the_same_files_give_the_same_layer() -> None:

@@ -13,7 +13,7 @@ from tests.unit.cli_support import Stack, deployed, doubted, failed, lost, now, 
 
 from darkroom.errors import LostClaim, ProviderUnavailable, SourceDenied
 from darkroom.model import Job, JobStatus, Limits
-from darkroom_cli import actions
+from darkroom_cli.commands import actions
 
 
 @pytest.fixture

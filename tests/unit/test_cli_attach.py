@@ -12,7 +12,7 @@ from moto.s3.models import s3_backends
 from tests.fakes.aws_account import INPUT, OUTPUT, REGION, client
 from tests.unit.cli_support import Stack, deployed, run
 
-from darkroom_cli import deployed_stack
+from darkroom_cli.stack import deployment
 
 PLACE = f"s3://{INPUT}"
 
@@ -21,7 +21,7 @@ PLACE = f"s3://{INPUT}"
 def stack() -> Iterator[Stack]:
     with deployed() as made, pytest.MonkeyPatch.context() as patch:
         given = replace(made, parameters={"InputBucketName": INPUT})
-        patch.setattr(deployed_stack, "connect", lambda name: given)
+        patch.setattr(deployment, "connect", lambda name: given)
         show_event_bridge(patch)
         yield given
 
@@ -107,7 +107,7 @@ def test_a_bucket_in_another_region_is_refused(stack: Stack, monkeypatch: pytest
 
 def test_the_bucket_that_the_stack_created_is_not_detached(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     own = replace(stack, parameters={"InputBucketName": ""})
-    monkeypatch.setattr(deployed_stack, "connect", lambda name: own)
+    monkeypatch.setattr(deployment, "connect", lambda name: own)
     done = run("detach", PLACE, "--yes")
     assert (done.exit_code, "darkroom pause" in done.stderr) == (2, True)
 

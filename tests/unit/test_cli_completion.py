@@ -11,9 +11,9 @@ from tests.unit.showcase import showcase
 from typer.testing import CliRunner
 
 from darkroom import catalog
-from darkroom_cli import deployed_stack
-from darkroom_cli.deployed_stack import NoDeployment
 from darkroom_cli.main import app
+from darkroom_cli.stack import deployment
+from darkroom_cli.stack.deployment import NoDeployment
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_without_a_stack_nothing_is_offered_and_nothing_is_said(monkeypatch: pyt
     def absent(name: str) -> None:
         raise NoDeployment(name)
 
-    monkeypatch.setattr(deployed_stack, "connect", absent)
+    monkeypatch.setattr(deployment, "connect", absent)
     assert offered("darkroom job ") == []
 
 
@@ -64,7 +64,7 @@ def test_the_stack_that_is_named_is_asked(monkeypatch: pytest.MonkeyPatch) -> No
         asked.append(name)
         raise NoDeployment(name)
 
-    monkeypatch.setattr(deployed_stack, "connect", noted)
+    monkeypatch.setattr(deployment, "connect", noted)
     offered("darkroom --stack before job ")
     offered("darkroom cancel --stack behind ")
     assert asked == ["before", "behind"]

@@ -17,9 +17,11 @@ import typer
 from tests.rows import each_row
 from tests.unit.cli_support import Stack, deployed, failed, run, sent
 
-from darkroom_cli import confirmation, deployed_stack, machine_output, terminal, time_options
-from darkroom_cli.deployed_stack import NoDeployment
+from darkroom_cli.console import confirmation, machine_output, terminal
 from darkroom_cli.main import app
+from darkroom_cli.options import times
+from darkroom_cli.stack import deployment
+from darkroom_cli.stack.deployment import NoDeployment
 
 NOW = datetime(2026, 11, 21, 14, 30, tzinfo=UTC)
 # Commands that print no result that a program could read: they serve until they are interrupted.
@@ -84,11 +86,11 @@ def test_the_stack_is_named_behind_the_command_or_before_it_or_by_the_environmen
         asked.append(stack)
         raise NoDeployment("none")
 
-    monkeypatch.setattr(deployed_stack, "connect", noted)
+    monkeypatch.setattr(deployment, "connect", noted)
     run("jobs")
     run("--stack", "before", "jobs")
     run("--stack=before", "jobs", "--stack", "behind")
-    monkeypatch.setenv(deployed_stack.STACK_VARIABLE, "environment")
+    monkeypatch.setenv(deployment.STACK_VARIABLE, "environment")
     run("jobs")
     run("--stack", "before", "jobs")
     assert asked == ["darkroom", "before", "behind", "environment", "before"]
@@ -103,8 +105,8 @@ def test_the_stack_is_named_behind_the_command_or_before_it_or_by_the_environmen
     ("2026-11-20 08:15:30Z", datetime(2026, 11, 20, 8, 15, 30, tzinfo=UTC), None),
 ])  # fmt: skip
 def test_times_have_few_forms(text: str, begins: datetime, ends: datetime | None) -> None:
-    assert time_options.begin(text, NOW) == begins
-    assert time_options.end(text, NOW) == (ends or begins)
+    assert times.begin(text, NOW) == begins
+    assert times.end(text, NOW) == (ends or begins)
 
 
 @each_row(("text", "words"), [
@@ -114,7 +116,7 @@ def test_times_have_few_forms(text: str, begins: datetime, ends: datetime | None
 ])  # fmt: skip
 def test_a_wrong_time_is_explained_in_one_line(text: str, words: str) -> None:
     with pytest.raises(typer.BadParameter) as wrong:
-        time_options.begin(text, NOW)
+        times.begin(text, NOW)
     (line,) = str(wrong.value.message).splitlines()
     assert words in line
     assert repr(text) in line

@@ -23,13 +23,12 @@ from tests.unit.showcase import booked, put, showcase
 
 from darkroom.aws import items
 from darkroom.model import Job, JobStatus
-from darkroom_cli import html_page
-from darkroom_cli.html_report import run_source, stack_source
-from darkroom_local import folder_state
-from darkroom_local.credits_csv import CREDITS_FILE
-from darkroom_local.folder_uploads import Item
-from darkroom_local.ledger_journal import Change, Journal
-from darkroom_local.result_downloads import not_sent
+from darkroom_cli.html_report import make_page, run_source, stack_source
+from darkroom_local.emulator.ledger_journal import Change, Journal
+from darkroom_local.folder.uploads import Item
+from darkroom_local.results import accounts
+from darkroom_local.results.downloads import not_sent
+from darkroom_local.run.credits_csv import CREDITS_FILE
 
 BEFORE, AFTER = pair(0)
 
@@ -135,7 +134,7 @@ def test_the_page_opens_in_the_browser_or_the_command_says_that_there_is_none(
     monkeypatch.setattr(webbrowser, "open", lambda uri: bool(opened.append(uri)))
     monkeypatch.chdir(tmp_path)
     made = run("report", "--html", "--open", "--pictures", "0")
-    assert opened == [(tmp_path / html_page.PAGE).as_uri()]
+    assert opened == [(tmp_path / make_page.PAGE).as_uri()]
     assert "No browser was found." in made.stdout
 
 
@@ -174,7 +173,7 @@ def folder(tmp_path: Path) -> Path:
     done, lost = named(completed(0), "a.jpg"), named(completed(2), "../../etc/passwd")
     failed = replace(named(completed(1), "b.jpg"), status=JobStatus.FAILED, error_code="ProviderFailed", error="broke")
     waits = replace(named(completed(3), "c.jpg"), status=JobStatus.IN_DOUBT, completed_at=None)
-    home = out / folder_state.FOLDER / "simulated"
+    home = out / accounts.FOLDER / "simulated"
     home.mkdir(parents=True)
     journal = Journal(home / "ledger.jsonl")
     rows = [items.job_item(job) for job in (done, lost, failed, waits)]
@@ -245,16 +244,16 @@ def test_without_the_originals_a_folders_page_has_no_pictures_and_says_why(folde
 def test_a_run_writes_its_page_and_names_its_own_command_for_failures(folder: Path, tmp_path: Path) -> None:
     said: list[str] = []
     left = not_sent(Item(tmp_path / "x\\y.jpg", "x\\y.jpg"), "The name is no path.", "Rename the file.")
-    html_page.of_run([left], folder, tmp_path / "in", "darkroom local run in --out out", said.append, is_real=False)
-    assert said == [f"Before and after, spend and failures, for a browser: {folder / html_page.PAGE}"]
-    assert entries(folder / html_page.PAGE)["b.jpg"]["command"] == "darkroom local run in --out out"
-    page = (folder / html_page.PAGE).read_text(encoding="utf-8")
+    make_page.of_run([left], folder, tmp_path / "in", "darkroom local run in --out out", said.append, is_real=False)
+    assert said == [f"Before and after, spend and failures, for a browser: {folder / make_page.PAGE}"]
+    assert entries(folder / make_page.PAGE)["b.jpg"]["command"] == "darkroom local run in --out out"
+    page = (folder / make_page.PAGE).read_text(encoding="utf-8")
     assert "1 file, not uploaded" in page
     assert "The name is no path. Rename the file." in page
 
 
 def test_a_simulated_run_has_its_own_page_in_a_folder_that_also_has_real_runs(folder: Path, tmp_path: Path) -> None:
-    home = folder / folder_state.FOLDER / folder_state.REAL
+    home = folder / accounts.FOLDER / accounts.REAL
     home.mkdir()
     journal = Journal(home / "ledger.jsonl")
     row = items.job_item(named(completed(8), "paid.jpg"))
@@ -271,10 +270,10 @@ def test_a_simulated_run_has_its_own_page_in_a_folder_that_also_has_real_runs(fo
 
 def test_a_run_whose_page_cannot_be_written_says_so_and_is_no_failure(folder: Path, tmp_path: Path) -> None:
     said: list[str] = []
-    (folder / html_page.PAGE).mkdir()
-    html_page.of_run([], folder, tmp_path / "in", "darkroom", said.append, is_real=False)
+    (folder / make_page.PAGE).mkdir()
+    make_page.of_run([], folder, tmp_path / "in", "darkroom", said.append, is_real=False)
     assert said[0].startswith("There is no page of this run:")
-    html_page.of_run([], tmp_path / "in", tmp_path / "in", "darkroom", said.append, is_real=False)
+    make_page.of_run([], tmp_path / "in", tmp_path / "in", "darkroom", said.append, is_real=False)
     assert len(said) == 1  # nothing was sent in any run, so there is nothing to show
 
 

@@ -17,7 +17,8 @@ from tests.unit.cli_support import Stack, run
 from tests.unit.showcase import NOW, job, over, planned, put, showcase, story
 
 from darkroom.model import JobStatus
-from darkroom_cli import job_facts, job_tables, job_wording, terminal
+from darkroom_cli.console import terminal
+from darkroom_cli.jobs import facts, tables, wording
 
 STORY = {each.source_key: each for each in story()}
 A_DAY = 24 * 60
@@ -47,7 +48,7 @@ class TestTheList:
         for each in story():
             assert (each.source_key in listed) == (not each.is_terminal)
             if not each.is_terminal:
-                assert job_wording.why(each) in listed
+                assert wording.why(each) in listed
 
     @pytest.mark.parametrize(("options", "found"), [
         (["--status", "rejected"], ["autumn/hill.jpg", "typo.jpg"]),
@@ -93,7 +94,7 @@ class TestTheList:
     def test_a_table_fits_its_terminal_and_breaks_no_word(self, width: int) -> None:
         page = io.StringIO()
         jobs = list(STORY.values())
-        Console(width=width, file=page).print(job_tables.jobs_table(jobs, width, NOW))
+        Console(width=width, file=page).print(tables.jobs_table(jobs, width, NOW))
         header, *lines = page.getvalue().splitlines()
         assert max(map(len, lines)) <= width
         reasons: list[str] = []
@@ -101,7 +102,7 @@ class TestTheList:
             cell = line[header.index("why") :].rstrip()
             reasons[len(reasons) :] = [cell] if line[0] != " " else [f"{reasons.pop()} {cell}"]
         for each, reason in zip(jobs, reasons, strict=True):
-            whole = job_wording.why(each)
+            whole = wording.why(each)
             assert reason == whole or (reason.endswith("…") and whole.startswith(reason[:-1]))
 
     @pytest.mark.parametrize(("options", "words"), [
@@ -130,9 +131,7 @@ class TestTheList:
             assert lines == [line.rstrip() for line in lines]
 
     def test_one_credit_is_told_as_one(self) -> None:
-        assert job_tables.summary([STORY["spring/lake.jpg"]]).endswith(
-            "1 job: 1 COMPLETED; 1 credit of topaz, 0.12 USD"
-        )
+        assert tables.summary([STORY["spring/lake.jpg"]]).endswith("1 job: 1 COMPLETED; 1 credit of topaz, 0.12 USD")
 
 
 @pytest.mark.usefixtures("stack")
@@ -173,11 +172,11 @@ class TestOneJob:
 
     def test_each_setting_says_what_gave_it(self) -> None:
         assert told("spring/lake.jpg")["settings_from"] == {
-            "scale": "tags", "label": "tags", "provider": "stack", "model": job_facts.NOT_GIVEN,
+            "scale": "tags", "label": "tags", "provider": "stack", "model": facts.NOT_GIVEN,
         }  # fmt: skip
 
     def test_settings_of_an_upload_that_is_gone_are_unknown(self) -> None:
-        assert set(told("autumn/river.jpg")["settings_from"].values()) == {job_facts.UNKNOWN}
+        assert set(told("autumn/river.jpg")["settings_from"].values()) == {facts.UNKNOWN}
         assert "submit's log" in run("job", "autumn/river.jpg").stdout
 
     def test_a_setting_that_was_changed_since_is_said_to_be(self, stack: Stack) -> None:

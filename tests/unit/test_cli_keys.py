@@ -18,7 +18,7 @@ from tests.fakes.aws_account import client
 from tests.unit.cli_support import Stack, deployed, run
 
 from darkroom.errors import ErrorCode, KeyMissing, OperatorFault, ProviderUnavailable
-from darkroom_cli import deployed_stack
+from darkroom_cli.stack import deployment
 from darkroom_local.simulators.topaz import TopazSimulator
 
 RIGHT, WRONG = "right-key-0123456789", "wrong-key-0123456789"
@@ -74,7 +74,7 @@ def test_while_the_vendor_does_not_answer_a_key_is_stored_only_unchecked(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     silent = replace(stack, environment={**stack.environment, "TOPAZ_BASE_URL": "http://127.0.0.1:9"})
-    monkeypatch.setattr(deployed_stack, "connect", lambda name: silent)
+    monkeypatch.setattr(deployment, "connect", lambda name: silent)
     refused = run("keys", "set", "topaz", typed=f"{WRONG}\n")
     assert (refused.exit_code, stored()) == (1, OTHERS)
     assert "--unchecked" in refused.stderr
@@ -132,7 +132,7 @@ def test_the_stored_keys_are_checked(
 
 def test_a_key_that_is_typed_on_a_terminal_is_not_echoed() -> None:
     """What is asked of a terminal is asked of a real one: the terminal must not show the key."""
-    program = "from darkroom_cli import keys; print('length', len(keys._typed('topaz')), 'end')"
+    program = "from darkroom_cli.commands import keys; print('length', len(keys._typed('topaz')), 'end')"
     leader, follower = pty.openpty()
     process = subprocess.Popen([sys.executable, "-c", program], stdin=follower, stdout=follower, stderr=follower)
     os.close(follower)

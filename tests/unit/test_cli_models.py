@@ -19,7 +19,7 @@ from tests.unit.test_catalog import MINIMAL
 
 from darkroom import catalog
 from darkroom.catalog.parameter_values import describe_allowed
-from darkroom_cli import model_tables, model_wording
+from darkroom_cli.catalogs import tables, wording
 
 EVERY = [(provider, model) for provider in catalog.providers() for model in catalog.load(provider).models]
 PROVIDERS = each_row("provider", catalog.providers())
@@ -47,10 +47,8 @@ def test_a_provider_shows_all_its_models(provider: str) -> None:
     book = catalog.load(provider)
     shown = run("models", provider.upper()).stdout.splitlines()
     for model in book.models.values():
-        rows = [row for row in shown if f" {model.name} " in row and model_wording.price(book, model) in row]
-        assert any(model_wording.size(model) in row and model_wording.megapixels(model) in row for row in rows), (
-            model.name
-        )
+        rows = [row for row in shown if f" {model.name} " in row and wording.price(book, model) in row]
+        assert any(wording.size(model) in row and wording.megapixels(model) in row for row in rows), model.name
 
 
 @MODELS
@@ -87,7 +85,7 @@ def test_programs_get_the_same_keys_of_everything() -> None:
 
 
 def test_programs_are_told_what_the_docstring_promises() -> None:
-    from darkroom_cli import models
+    from darkroom_cli.commands import models
 
     (model,) = lines("topaz", "Standard V2")
     parameter = model["parameters"][0]  # type: ignore[index]
@@ -167,7 +165,7 @@ def test_text_of_a_catalog_is_shown_and_not_obeyed(monkeypatch: pytest.MonkeyPat
 @PROVIDERS
 def test_a_narrow_terminal_loses_nothing(provider: str) -> None:
     text = io.StringIO()
-    Console(width=60, file=text).print(model_tables.models_table(catalog.load(provider)))
+    Console(width=60, file=text).print(tables.models_table(catalog.load(provider)))
     assert "…" not in text.getvalue()
 
 
@@ -183,7 +181,7 @@ def test_a_narrow_terminal_loses_nothing(provider: str) -> None:
 )
 def test_the_rule_of_the_price_is_said_in_words(facts: str, words: str) -> None:
     book = catalog.parse(MINIMAL.replace("mp_per_credit = 0.5", facts))
-    assert model_wording.price(book, book.models["One"]) == words
+    assert wording.price(book, book.models["One"]) == words
 
 
 @each_row(
@@ -197,7 +195,7 @@ def test_the_rule_of_the_price_is_said_in_words(facts: str, words: str) -> None:
 )
 def test_what_a_model_gives_is_said_in_words(facts: str, size: str, synchronous: str, output: str) -> None:
     model = catalog.parse(MINIMAL.replace("max_input_mp = 10", f"max_input_mp = 10\n{facts}")).models["One"]
-    assert (model_wording.size(model), model_wording.synchronous(model), model_wording.output(model)) == (
+    assert (wording.size(model), wording.synchronous(model), wording.output(model)) == (
         size,
         synchronous,
         output,
@@ -205,7 +203,7 @@ def test_what_a_model_gives_is_said_in_words(facts: str, size: str, synchronous:
 
 
 def test_amounts_have_no_exponent() -> None:
-    assert [model_wording.amount(Decimal(text)) for text in ("1E+3", "0.50", "0.0000005")] == [
+    assert [wording.amount(Decimal(text)) for text in ("1E+3", "0.50", "0.0000005")] == [
         "1,000",
         "0.5",
         "0.0000005",

@@ -16,9 +16,9 @@ from tests.unit.cli_support import Stack, deployed, failed, run, sent
 
 from darkroom.errors import Inapplicable, LedgerBusy, LostClaim, Throttled
 from darkroom.model import Balance
-from darkroom_cli import deployed_stack
-from darkroom_cli.deployed_stack import NoDeployment
-from darkroom_cli.job_tables import one_line
+from darkroom_cli.jobs.tables import one_line
+from darkroom_cli.stack import deployment
+from darkroom_cli.stack.deployment import NoDeployment
 
 HOSTILE = "\x1b[31m[bold]photo\u202e.jpg"
 
@@ -136,7 +136,7 @@ def test_every_foreseen_end_is_a_sentence_and_a_code(
     def fails(stack: str) -> None:
         raise error
 
-    monkeypatch.setattr(deployed_stack, "connect", fails)
+    monkeypatch.setattr(deployment, "connect", fails)
     answer = run(*arguments)
     assert (answer.exit_code, answer.stdout) == (code, "")
     assert words in answer.stderr
@@ -169,7 +169,7 @@ def test_the_stack_may_be_named_by_the_environment(monkeypatch: pytest.MonkeyPat
         asked.append(stack)
         raise NoDeployment("none")
 
-    monkeypatch.setattr(deployed_stack, "connect", noted)
+    monkeypatch.setattr(deployment, "connect", noted)
     run("jobs")
     monkeypatch.setenv("DARKROOM_STACK", "second")
     run("jobs")

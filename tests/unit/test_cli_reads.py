@@ -14,8 +14,8 @@ from tests.unit.cli_support import Stack, run
 from tests.unit.showcase import MONTH, NOW, job, over, planned, put, showcase
 
 from darkroom.model import Job, JobStatus
-from darkroom_cli.jobs import LISTED
-from darkroom_cli.status_facts import MOST_OF_TODAY
+from darkroom_cli.commands.jobs import LISTED
+from darkroom_cli.status.facts import MOST_OF_TODAY
 
 MANY = 5000
 A_DAY = 24 * 60

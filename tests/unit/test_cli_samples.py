@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from darkroom.images import metadata
 from darkroom_cli.main import app
-from darkroom_local import metadata_sample
+from darkroom_local.samples import metadata_sample
 
 
 def test_the_sample_has_what_the_command_names(tmp_path: Path) -> None:

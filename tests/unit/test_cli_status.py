@@ -15,7 +15,7 @@ from tests.unit.showcase import NOW, showcase, story
 
 from darkroom.errors import ErrorCode, OperatorFault
 from darkroom.model import Circuit, Job, JobStatus
-from darkroom_cli.waiting_jobs import NOBODY, waits
+from darkroom_cli.status.waiting import NOBODY, waits
 
 STORY = {each.source_key: each for each in story()}
 

@@ -16,9 +16,10 @@ from tests.unit.cli_support import Stack, run
 from tests.unit.showcase import NOW, bound, job, over, put, reserved, showcase, story
 
 from darkroom.model import Job, JobStatus
-from darkroom_cli import batch_progress, live_batch, terminal
-from darkroom_cli.batch_progress import progress
-from darkroom_cli.batch_reader import MOST_READ, BatchReader
+from darkroom_cli.batch import live_view, tally
+from darkroom_cli.batch.tally import progress
+from darkroom_cli.console import terminal
+from darkroom_cli.stack.batch_reader import MOST_READ, BatchReader
 
 STORY = {each.source_key: each for each in story()}
 
@@ -103,7 +104,7 @@ def test_the_view_is_never_taller_or_wider_than_its_window(jobs: int, width: int
     ]
     page = io.StringIO()
     console = Console(width=width, height=height, file=page)
-    console.print(live_batch.view(batch, progress(batch, NOW), console))
+    console.print(live_view.view(batch, progress(batch, NOW), console))
     lines = page.getvalue().splitlines()
     assert len(lines) <= height
     assert max(len(line.rstrip()) for line in lines) <= width
@@ -113,7 +114,7 @@ def test_what_needs_a_person_is_always_in_view() -> None:
     batch = [*(ended(n) for n in range(100)), STORY["doubt/bridge.jpg"], STORY["spring/harbour.jpg"]]
     page = io.StringIO()
     console = Console(width=80, height=10, file=page)
-    console.print(live_batch.view(batch, progress(batch, NOW), console))
+    console.print(live_view.view(batch, progress(batch, NOW), console))
     assert "doubt/bridge.jpg" in page.getvalue()
     assert "spring/harbour.jpg" in page.getvalue()
     assert "98 more" in page.getvalue()
@@ -133,7 +134,7 @@ def ends_after_looks(monkeypatch: pytest.MonkeyPatch, stack: Stack) -> None:
         if len(looks) == 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(live_batch, "pause", sleep)
+    monkeypatch.setattr(live_view, "pause", sleep)
 
 
 @pytest.mark.usefixtures("ends_after_looks")
@@ -173,11 +174,11 @@ class TestWatching:
         drawn = page.getvalue()
         assert "\x1b[2J" not in drawn  # the screen is never cleared, which would flicker
         assert drawn.count("under way") == 4  # three looks, and the last state once more at the end
-        assert batch_progress.progress([], NOW).total == 0
+        assert tally.progress([], NOW).total == 0
 
 
 def test_a_batch_that_has_ended_ends_the_view_if_asked_to(stack: Stack) -> None:
     done = [ended(number) for number in range(3)]
     table = Table(*done)
-    found = live_batch.watch(BatchReader(table.find, table.discover), stack.clock, until_ended=True)
+    found = live_view.watch(BatchReader(table.find, table.discover), stack.clock, until_ended=True)
     assert found.done == 3

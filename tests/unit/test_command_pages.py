@@ -12,7 +12,8 @@ import typer
 from tests.unit.command_screens import screens, with_screens
 from tests.unit.showcase import showcase
 
-from darkroom_cli import exit_codes, help_page
+from darkroom_cli import help_page
+from darkroom_cli.console import exit_codes
 from darkroom_cli.main import app
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -19,11 +19,11 @@ from typer.testing import CliRunner
 
 from darkroom.model import JobStatus
 from darkroom_cli.main import app
-from darkroom_local import credits_csv, file_screening
-from darkroom_local.credits_csv import CREDITS_FILE, Done, adding
-from darkroom_local.folder_uploads import Item, UnusableSetting, carriers, prefixes_of, source_of
-from darkroom_local.job_views import JobView
-from darkroom_local.result_downloads import Outcome
+from darkroom_local.folder.uploads import Item, UnusableSetting, carriers, prefixes_of, source_of
+from darkroom_local.results.downloads import Outcome
+from darkroom_local.results.job_views import JobView
+from darkroom_local.run import credits_csv, screening
+from darkroom_local.run.credits_csv import CREDITS_FILE, Done, adding
 
 REAL = "a-real-key"
 TOPAZ = {"topaz"}
@@ -55,8 +55,8 @@ def test_a_file_that_is_done_is_not_done_again(photo: Item, out: Path) -> None:
     assert not Done(out).has(photo)
     completed(photo, out)
     assert Done(out).has(photo)
-    assert file_screening.screen([photo], out, TOPAZ).done_before == [photo]
-    assert file_screening.screen([photo], out, TOPAZ, again=True).to_do == [photo]
+    assert screening.screen([photo], out, TOPAZ).done_before == [photo]
+    assert screening.screen([photo], out, TOPAZ, again=True).to_do == [photo]
 
 
 def test_a_result_in_another_format_counts(photo: Item, out: Path) -> None:
@@ -152,7 +152,7 @@ def test_a_folder_that_cannot_be_written_is_said_at_once(tmp_path: Path) -> None
 def test_a_file_whose_result_has_no_place_is_left_out_alone(photo: Item, out: Path, key: str, why: str) -> None:
     out.mkdir()
     (out / "in the way").touch()
-    files = file_screening.screen([replace(photo, key=key), photo], out, TOPAZ)
+    files = screening.screen([replace(photo, key=key), photo], out, TOPAZ)
     assert files.to_do == [photo]
     assert [(o.word, o.item.key, o.is_failure) for o in files.unusable] == [("NOT SENT", key, True)]
     assert why in files.unusable[0].message
@@ -162,7 +162,7 @@ def test_a_file_whose_result_has_no_place_is_left_out_alone(photo: Item, out: Pa
 def test_a_file_that_cannot_be_read_or_is_empty_is_left_out_alone(photo: Item, out: Path, tmp_path: Path) -> None:
     (tmp_path / "empty.jpg").touch()
     gone, empty = Item(tmp_path / "gone.jpg", "gone.jpg"), Item(tmp_path / "empty.jpg", "empty.jpg")
-    files = file_screening.screen([gone, photo, empty], out, TOPAZ)
+    files = screening.screen([gone, photo, empty], out, TOPAZ)
     assert files.to_do == [photo]
     assert ["read" in files.unusable[0].message, "empty" in files.unusable[1].message] == [True, True]
 
@@ -170,10 +170,10 @@ def test_a_file_that_cannot_be_read_or_is_empty_is_left_out_alone(photo: Item, o
 def test_results_that_lie_in_the_folder_are_not_taken_for_pictures(photo: Item) -> None:
     folder = photo.path.parent
     completed(photo, folder / "out")
-    assert [i.key for i in file_screening.pictures(folder, folder / "out", {}, {})] == ["photo.jpg"]
+    assert [i.key for i in screening.pictures(folder, folder / "out", {}, {})] == ["photo.jpg"]
     photo.path.unlink()
     with pytest.raises(UnusableSetting, match="no picture"):
-        file_screening.pictures(folder, folder / "out", {}, {})
+        screening.pictures(folder, folder / "out", {}, {})
 
 
 @each_row(
@@ -194,10 +194,10 @@ def test_a_stack_that_reads_no_metadata_takes_only_what_tags_can_carry() -> None
 
 
 def test_only_what_may_go_to_a_real_provider_is_paid(photo: Item) -> None:
-    assert file_screening.is_paid(photo, TOPAZ)
-    assert file_screening.is_paid(replace(photo, settings={"Provider": "Topaz"}), TOPAZ)
-    assert not file_screening.is_paid(replace(photo, settings={"provider": "uwear"}), TOPAZ)
-    assert not file_screening.is_paid(photo, set())
+    assert screening.is_paid(photo, TOPAZ)
+    assert screening.is_paid(replace(photo, settings={"Provider": "Topaz"}), TOPAZ)
+    assert not screening.is_paid(replace(photo, settings={"provider": "uwear"}), TOPAZ)
+    assert not screening.is_paid(photo, set())
 
 
 @contextlib.contextmanager
@@ -210,7 +210,7 @@ def no_stack(**_: object) -> Iterator[None]:
 def asked(photo: Item, out: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return the arguments of a `local run` command. A real API key is set, and no stack can be started."""
     monkeypatch.setenv("TOPAZ_API_KEY", REAL)
-    monkeypatch.setattr("darkroom_local.local_stack.local_stack", no_stack)
+    monkeypatch.setattr("darkroom_local.stack.local_stack.local_stack", no_stack)
     return ["local", "run", str(photo.path.parent), "--out", str(out), "--set", "scale=2"]
 
 
@@ -223,7 +223,7 @@ def test_without_a_terminal_nothing_is_paid_unasked(asked: list[str], out: Path)
 
 
 def test_an_operator_who_does_not_agree_pays_nothing(asked: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("darkroom_cli.local_run._is_terminal", lambda: True)
+    monkeypatch.setattr("darkroom_cli.local.run._is_terminal", lambda: True)
     answer = CliRunner().invoke(app, asked, input="n\n")
     assert answer.exit_code == 1
     assert "Nothing was sent" in answer.output

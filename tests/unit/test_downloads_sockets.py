@@ -16,7 +16,7 @@ from tests.fakes.mock_vendor import NO_TLS
 from darkroom.errors import ResultNotReady, UnsafeLink
 from darkroom.providers import http_client
 from darkroom.providers.downloads import Downloads
-from darkroom_local.certificates import Certificates, issue
+from darkroom_local.machine.certificates import Certificates, issue
 
 CONTENT = bytes(range(256)) * 1000
 NAME, OTHER_NAME = "results.test", "other.test"

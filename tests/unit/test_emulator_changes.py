@@ -8,9 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from darkroom_local.emulator_version import EmulatorChanged
-from darkroom_local.function_urls import lead_here
-from darkroom_local.task_tokens import TaskTokens
+from darkroom_local.emulator.function_urls import lead_here
+from darkroom_local.emulator.task_tokens import TaskTokens
+from darkroom_local.emulator.version import EmulatorChanged
 
 
 def test_an_emulator_without_function_urls_is_refused() -> None:

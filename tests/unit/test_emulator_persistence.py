@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from darkroom_local.emulator_persistence import _Tables
-from darkroom_local.ledger_journal import rows_of
+from darkroom_local.emulator.ledger_journal import rows_of
+from darkroom_local.emulator.persistence import _Tables
 
 
 class Service(SimpleNamespace):
@@ -67,7 +67,7 @@ def test_the_emulator_ends_before_it_answers_if_a_write_cannot_be_kept(
 
     monkeypatch.setattr("os._exit", ends)
     # This replaces reading the file, because /dev/full has no end.
-    monkeypatch.setattr("darkroom_local.emulator_persistence.rows_of", lambda path: {})
+    monkeypatch.setattr("darkroom_local.emulator.persistence.rows_of", lambda path: {})
     service = Service()
     with kept(service, Path("/dev/full")), pytest.raises(SystemExit):
         asyncio.run(service.handle_request({"S": "x"}))

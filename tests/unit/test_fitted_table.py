@@ -11,12 +11,13 @@ from rich.table import Table
 from tests.rows import each_row
 
 from darkroom import catalog
-from darkroom_cli import model_tables, presets
-from darkroom_cli.fitted_table import FittedTable
+from darkroom_cli.catalogs import tables
+from darkroom_cli.commands import presets
+from darkroom_cli.console.fitted_table import FittedTable
 
 TABLES: dict[str, Callable[[], FittedTable]] = {
-    "providers": lambda: model_tables.providers_table(map(catalog.load, catalog.providers())),
-    "models": lambda: model_tables.models_table(catalog.load("topaz")),
+    "providers": lambda: tables.providers_table(map(catalog.load, catalog.providers())),
+    "models": lambda: tables.models_table(catalog.load("topaz")),
     "presets": lambda: presets._table([("topaz", each) for each in catalog.presets("topaz").values()]),
 }
 

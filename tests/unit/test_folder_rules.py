@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from darkroom_local import file_screening, item_plans, left_out, option_checks, price_estimate
-from darkroom_local.credits_csv import asked_for
-from darkroom_local.folder_rules import presets_below
-from darkroom_local.folder_uploads import Item, UnusableSetting, items_in
+from darkroom_local.folder import left_out, plans
+from darkroom_local.folder.rules import presets_below
+from darkroom_local.folder.uploads import Item, UnusableSetting, items_in
+from darkroom_local.run import option_checks, price_estimate, screening
+from darkroom_local.run.credits_csv import asked_for
 
 
 @pytest.fixture
@@ -60,12 +61,12 @@ def test_a_presets_name_may_be_set_on_the_command_line(folder: Path) -> None:
 def test_a_file_of_the_operators_under_the_key_of_the_template_is_in_the_way(folder: Path, tmp_path: Path) -> None:
     (folder / "darkroom.toml").write_text('[output]\nkey = "{folder}/{stem}-{model}.{ext}"')
     item = items(folder)["shop/b.jpg"]
-    assert item_plans.result_keys(item) == ("shop/b-standard-v2.jpg",)
+    assert plans.result_keys(item) == ("shop/b-standard-v2.jpg",)
     out = tmp_path / "out"
     (out / "shop").mkdir(parents=True)
-    assert file_screening.screen([item], out, set()).to_do == [item]
+    assert screening.screen([item], out, set()).to_do == [item]
     (out / "shop/b-standard-v2.jpg").write_bytes(b"mine")
-    (refused,) = file_screening.screen([item], out, set()).unusable
+    (refused,) = screening.screen([item], out, set()).unusable
     assert "in the way" in refused.message
 
 
@@ -73,7 +74,7 @@ def test_a_file_of_the_operators_under_the_key_of_the_template_is_in_the_way(fol
 def test_a_provider_in_a_file_counts_when_the_operator_is_asked_to_pay(folder: Path, text: str, is_paid: bool) -> None:
     (folder / "darkroom.toml").write_text(text)
     item = items_in(folder, {"provider": "oxen"})[0]
-    assert file_screening.is_paid(item, {"topaz"}) is is_paid
+    assert screening.is_paid(item, {"topaz"}) is is_paid
 
 
 def test_a_folder_file_is_not_left_out(folder: Path) -> None:

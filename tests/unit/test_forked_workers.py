@@ -18,8 +18,8 @@ import pytest
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 
-from darkroom_local.emulator_version import EmulatorChanged
-from darkroom_local.forked_workers import ForkedWorker, Subprocess, fork_workers
+from darkroom_local.emulator.forked_workers import ForkedWorker, Subprocess, fork_workers
+from darkroom_local.emulator.version import EmulatorChanged
 
 # The emulator does not close the streams of a worker that has ended. They are closed when the worker is dropped.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -166,7 +166,7 @@ def test_workers_can_be_waited_for_and_ended(worker: Make) -> None:
 def test_nothing_is_left_when_the_emulators_process_ends(tmp_path: Path) -> None:
     """The server and its workers end by themselves when their emulator is killed."""
     script = (
-        "import sys, time\nfrom pathlib import Path\nfrom darkroom_local.forked_workers import ForkServer\n"
+        "import sys, time\nfrom pathlib import Path\nfrom darkroom_local.emulator.forked_workers import ForkServer\n"
         "server = ForkServer([])\nworker = server.fork()\nprint(server._process.pid, worker.pid, flush=True)\ntime.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as emulator:

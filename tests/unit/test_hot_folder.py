@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from darkroom_local.folder_uploads import Item, items_in
-from darkroom_local.hot_folder import SETTLE_SECONDS, arrivals, patient
+from darkroom_local.folder.hot_folder import SETTLE_SECONDS, arrivals, patient
+from darkroom_local.folder.uploads import Item, items_in
 
 
 @dataclass

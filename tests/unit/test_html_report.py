@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from tests.unit import report_support
 
-from darkroom_cli.error_handling import visible
+from darkroom_cli.console.errors import visible
 from darkroom_cli.html_report import page_contents, page_file, spend_figures
 from darkroom_cli.html_report.page_contents import MOST_JOBS, PageContents
 from darkroom_cli.html_report.page_rendering import write

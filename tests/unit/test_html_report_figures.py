@@ -12,8 +12,8 @@ from tests.unit import report_support
 from tests.unit.showcase import MONTH
 
 from darkroom.model import BudgetMonth
-from darkroom_cli.cost_report import By
-from darkroom_cli.error_handling import visible
+from darkroom_cli.console.errors import visible
+from darkroom_cli.costs.totals import By
 from darkroom_cli.html_report import charts, spend_figures
 from darkroom_cli.html_report.spend_figures import Bar, DayOfMonth
 

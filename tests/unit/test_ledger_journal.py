@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from darkroom_local.ledger_journal import Change, Journal, Row, open_keys, prepare, rows_of
+from darkroom_local.emulator.ledger_journal import Change, Journal, Row, open_keys, prepare, rows_of
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 LATER = "2026-11-29T12:05:00.000Z"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from darkroom_local import file_screening
-from darkroom_local.folder_uploads import items_in, picture_suffixes
-from darkroom_local.left_out import lines
+from darkroom_local.folder.left_out import lines
+from darkroom_local.folder.uploads import items_in, picture_suffixes
+from darkroom_local.run import screening
 
 
 def test_what_is_left_out_is_counted_by_its_content_and_says_why(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_a_file_that_no_row_names_keeps_its_picture_from_being_sent(tmp_path: Pa
     for path in (tmp_path / "a.jpg", tmp_path / "b.jpg", tmp_path / "out" / "a.png"):
         path.write_bytes(b"mine")
     items = items_in(tmp_path, {})[:2]
-    files = file_screening.screen(items, tmp_path / "out", ())
+    files = screening.screen(items, tmp_path / "out", ())
     assert [item.key for item in files.to_do] == ["b.jpg"]
     assert "in the way" in files.unusable[0].message
-    assert file_screening.screen(items, tmp_path / "out", (), paid={"a.jpg"}).to_do == items
+    assert screening.screen(items, tmp_path / "out", (), paid={"a.jpg"}).to_do == items

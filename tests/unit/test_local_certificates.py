@@ -14,7 +14,7 @@ from pathlib import Path
 import certifi
 import pytest
 
-from darkroom_local.certificates import NAMES, Certificates, issue, issued, usual_roots
+from darkroom_local.machine.certificates import NAMES, Certificates, issue, issued, usual_roots
 
 HEADER = b"-----BEGIN CERTIFICATE-----"
 

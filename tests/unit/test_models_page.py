@@ -11,7 +11,7 @@ from tests.unit.test_catalog import MINIMAL
 
 from darkroom import catalog
 from darkroom.setting_layers import OUR_KEYS
-from darkroom_cli.models_page import reference
+from darkroom_cli.catalogs.models_page import reference
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
@@ -75,7 +75,7 @@ def test_the_page_is_what_the_catalogs_say() -> None:
 def test_the_page_is_written_where_make_wants_it(tmp_path: Path) -> None:
     target = tmp_path / "models.md"
     paths = {"PYTHONPATH": ":".join(filter(None, sys.path))}
-    subprocess.run([sys.executable, "-m", "darkroom_cli.models_page", str(target)], env=paths, check=True)
+    subprocess.run([sys.executable, "-m", "darkroom_cli.catalogs.models_page", str(target)], env=paths, check=True)
     assert target.read_text(encoding="utf-8") == reference()
 
 

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from darkroom_cli.main import app
-from darkroom_local.option_checks import check_parameters, check_settings
+from darkroom_local.run.option_checks import check_parameters, check_settings
 
 WRONG_PARAMETERS = {
     "MonthlyBudgetUSD=0.1": "--parameter MonthlyBudgetUSD: there is no such parameter. Did you mean MonthlyBudgetUsd?",

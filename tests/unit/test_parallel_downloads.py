@@ -18,7 +18,7 @@ from darkroom.errors import ResultNotReady, UnsafeLink
 from darkroom.providers import http_client
 from darkroom.providers.downloads import Downloads
 from darkroom.providers.parallel_downloads import LinkExpired, RangeReader, ResultLocation
-from darkroom_local.certificates import Certificates, issue
+from darkroom_local.machine.certificates import Certificates, issue
 
 CONTENT = bytes(range(256)) * 1000
 TOTAL = len(CONTENT)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from darkroom_local.folder_uploads import Item
-from darkroom_local.price_estimate import budget_left, estimate
+from darkroom_local.folder.uploads import Item
+from darkroom_local.run.price_estimate import budget_left, estimate
 
 TOPAZ = ("topaz",)
 

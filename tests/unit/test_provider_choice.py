@@ -11,15 +11,15 @@ from typer.testing import CliRunner
 from darkroom import catalog
 from darkroom.model import JobStatus
 from darkroom.providers.registry import ADAPTERS
+from darkroom_cli.commands.simulate import VENDORS
 from darkroom_cli.main import app
-from darkroom_cli.simulate import VENDORS
-from darkroom_local import simulator_processes
-from darkroom_local.demo import as_meant
-from darkroom_local.folder_uploads import Item
-from darkroom_local.job_views import JobView
-from darkroom_local.provider_choice import NotServed, cast
-from darkroom_local.result_downloads import Outcome
-from darkroom_local.sample_pictures import SAMPLES
+from darkroom_local.folder.uploads import Item
+from darkroom_local.results.downloads import Outcome
+from darkroom_local.results.job_views import JobView
+from darkroom_local.samples.demo import as_meant
+from darkroom_local.samples.pictures import SAMPLES
+from darkroom_local.stack import simulator_processes
+from darkroom_local.stack.provider_choice import NotServed, cast
 
 REAL = "a-real-key"
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from darkroom import catalog, images
-from darkroom_local.sample_pictures import SAMPLES, Sample
+from darkroom_local.samples.pictures import SAMPLES, Sample
 
 NAMES = [sample.name for sample in SAMPLES]
 

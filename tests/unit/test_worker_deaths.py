@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from darkroom_local import worker_deaths
-from darkroom_local.emulator_version import EmulatorChanged
-from darkroom_local.worker_deaths import WorkerDeaths
+from darkroom_local.emulator import worker_deaths
+from darkroom_local.emulator.version import EmulatorChanged
+from darkroom_local.emulator.worker_deaths import WorkerDeaths
 
 NEVER = {"S": "9999-01-01T00:00:00.000Z"}
 

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from ministack.core import lambda_runtime
 
-from darkroom_local.emulator_program import limit_workers
-from darkroom_local.emulator_version import EmulatorChanged
-from darkroom_local.worker_limit import WorkerLimit
+from darkroom_local.emulator.program import limit_workers
+from darkroom_local.emulator.version import EmulatorChanged
+from darkroom_local.emulator.worker_limit import WorkerLimit
 
 SHORT_PATIENCE_SECONDS, PATIENCE_SECONDS = 0.05, 0.5
 

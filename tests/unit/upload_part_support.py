@@ -15,7 +15,7 @@ from tests.fakes.mock_vendor import NO_TLS
 from tests.fakes.small_s3 import BUCKET, KEY_ID, REGION, SECRET, Seen, SmallS3, small_s3
 
 from darkroom.aws.upload_part import PartSender, upload_url
-from darkroom_local.certificates import issue
+from darkroom_local.machine.certificates import issue
 
 KEY = "a b/é+c%&=~'()!.tif"
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from darkroom.model import Job, JobStatus
-from darkroom_cli.error_handling import visible
+from darkroom_cli.console.errors import visible
 from darkroom_cli.html_report.report_source import NotUploaded, ReportSource
 from darkroom_cli.html_report.spend_figures import shortened
-from darkroom_cli.job_wording import why
+from darkroom_cli.jobs.wording import why
 
 MOST_EXAMPLES = 5
 KEY_LENGTH, REASON_LENGTH = 200, 400

@@ -7,12 +7,12 @@ from datetime import timedelta
 
 from darkroom.model import Job, JobStatus
 from darkroom.pipeline.job_lookup import SHORT_ID_DIGITS
-from darkroom_cli.error_handling import visible
+from darkroom_cli.console.errors import visible
+from darkroom_cli.console.terminal import amount, counted, moment
 from darkroom_cli.html_report.previews import Preview, Side
 from darkroom_cli.html_report.report_source import Advice, Origins
 from darkroom_cli.html_report.spend_figures import shortened
-from darkroom_cli.job_wording import why
-from darkroom_cli.terminal import amount, counted, moment
+from darkroom_cli.jobs.wording import why
 
 REASON_LENGTH, VALUE_LENGTH, KEY_LENGTH = 600, 300, 1100  # characters; S3's keys have at most 1,024 bytes
 Entry = dict[str, object]

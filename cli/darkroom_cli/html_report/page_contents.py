@@ -9,11 +9,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from darkroom.model import Job
-from darkroom_cli.cost_report import By
-from darkroom_cli.error_handling import visible
+from darkroom_cli.console.errors import visible
+from darkroom_cli.console.terminal import moment
+from darkroom_cli.costs.totals import By
 from darkroom_cli.html_report import failures, job_entries, pictures, spend_figures
 from darkroom_cli.html_report.spend_figures import Bar, Budget, MonthSoFar
-from darkroom_cli.terminal import moment
 
 if TYPE_CHECKING:
     from darkroom_cli.html_report.failures import Failure

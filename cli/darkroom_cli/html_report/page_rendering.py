@@ -20,7 +20,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
-from darkroom_cli.cost_report import By
+from darkroom_cli.costs.totals import By
 from darkroom_cli.html_report import charts, spend_figures
 
 if TYPE_CHECKING:

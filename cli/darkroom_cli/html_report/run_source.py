@@ -17,11 +17,13 @@ from darkroom.errors import ErrorCode
 from darkroom.model import BudgetMonth, Job, JobStatus
 from darkroom.setting_layers import canonical
 from darkroom_cli.html_report.report_source import Advice, NotShown, Origins, Picture, ReportSource
-from darkroom_local import credits_csv, folder_state, ledger_journal, local_cures
-from darkroom_local.result_files import UnsafeKey, safe_target
+from darkroom_local.emulator import ledger_journal
+from darkroom_local.results import accounts, cures
+from darkroom_local.results.files import UnsafeKey, safe_target
+from darkroom_local.run import credits_csv
 
 if TYPE_CHECKING:
-    from darkroom_local.local_stack import LocalStack
+    from darkroom_local.stack.local_stack import LocalStack
 
 BUDGET = "BUDGET#"
 SIMULATED = "The providers were simulated. The prices are those that the real providers would have taken."
@@ -52,8 +54,8 @@ def of_folder(
     those with a real key if there are any. `again` is the command that does the rest. Raises NoAccount. What was not uploaded is
     not known afterwards."""
     if is_real is None:
-        is_real = any(key[0].startswith("JOB#") for key in folder_state.rows(folders.results))
-    rows = folder_state.rows(folders.results, is_real=is_real)
+        is_real = any(key[0].startswith("JOB#") for key in accounts.rows(folders.results))
+    rows = accounts.rows(folders.results, is_real=is_real)
     jobs = [items.job_of(row) for key, row in rows.items() if key[0].startswith("JOB#") and key[1] == "JOB"]
     if not jobs:
         raise NoAccount(f"{str(folders.results)!r} holds no account of a run. Name the folder that was given to --out")
@@ -143,9 +145,9 @@ def _origins(asked: Mapping[str, Mapping[str, str]], job: Job) -> Origins:
 
 def _advice(again: str | None, job: Job) -> Advice:
     if job.error_code in set(ErrorCode):
-        return Advice(local_cures.CURES[ErrorCode(job.error_code or "")], again)
+        return Advice(cures.CURES[ErrorCode(job.error_code or "")], again)
     if job.status is JobStatus.IN_DOUBT:
-        return Advice(local_cures.IN_DOUBT)
+        return Advice(cures.IN_DOUBT)
     return Advice("Run the same command again.", again)
 
 

@@ -12,9 +12,9 @@ from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 
 from darkroom.model import BudgetMonth
-from darkroom_cli import cost_report
-from darkroom_cli.cost_report import By, Line
-from darkroom_cli.error_handling import visible
+from darkroom_cli.console.errors import visible
+from darkroom_cli.costs import totals
+from darkroom_cli.costs.totals import By, Line
 from darkroom_cli.html_report.report_source import ReportSource
 
 MOST_GROUPS = 12  # bars of a chart; the others are one bar
@@ -64,7 +64,7 @@ class Budget:
 def sums(source: ReportSource) -> dict[By, list[Bar]]:
     """Return the bars of each chart. Days have an order and no gaps; other groups come with the most expensive first."""
     runs = cache(source.runs)  # each chart asks for the runs of the same jobs
-    found = {by: cost_report.lines(source.jobs, by, runs) for by in ALL_BY}
+    found = {by: totals.lines(source.jobs, by, runs) for by in ALL_BY}
     return {by: _by_day(lines) if by is By.DAY else _largest(by, lines) for by, lines in found.items()}
 
 

@@ -13,11 +13,11 @@ from darkroom.errors import CURES, ErrorCode
 from darkroom.model import Job, JobStatus
 from darkroom.output_keys import RECEIPT_JOB
 from darkroom.pipeline.job_lookup import SHORT_ID_DIGITS
-from darkroom_cli import job_facts
 from darkroom_cli.html_report.report_source import Advice, NotShown, Origins, Picture, ReportSource
+from darkroom_cli.jobs import facts
 
 if TYPE_CHECKING:
-    from darkroom_cli.deployed_stack import Deployment
+    from darkroom_cli.stack.deployment import Deployment
 
 MOST_JOBS = 50_000  # that are read; each takes about 3 kB of memory
 MOST_PICTURE_BYTES = 64 * 1024 * 1024  # of one object
@@ -41,7 +41,7 @@ def of_stack(deployed: Deployment, stack: str, first: datetime, last: datetime) 
         runs=queries.runs,
         original=partial(_original, s3),
         result=partial(_result, s3),
-        origins=lambda job: Origins(*job_facts.origins(deployed, job)),
+        origins=lambda job: Origins(*facts.origins(deployed, job)),
         advice=partial(advice, stack),
     )
 

@@ -1,0 +1,106 @@
+"""Brings results into a folder of this machine. It replaces no file but an earlier result, and no key leads out of the folder."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from darkroom.output_keys import RECEIPT_JOB
+from darkroom_local.results.files import UnsafeKey, check_targets, safe_target, written_whole
+
+if TYPE_CHECKING:
+    from darkroom.model import Job
+
+MISSING = frozenset({"NoSuchKey", "404"})
+
+
+class NotSaved(Exception):
+    """The result is in the output bucket, or was there, but not in the folder. The message says why."""
+
+
+@dataclass
+class ResultFolder:
+    """The folder `out` for the results of the bucket. `prefix` is left out of the names of files: the stack's InputPrefix.
+
+    A file that has the size and the time of the object is the object, as `aws s3 sync` has it; it is not fetched again.
+    """
+
+    s3: Any = field(repr=False)
+    bucket: str
+    out: Path
+    prefix: str = ""
+    _replaceable: set[Path] = field(default_factory=set)  # earlier results, which a newer one may replace
+
+    def prepare(self) -> None:
+        """Make the folder, so that it is known to be writable before anything is paid. Raises NotSaved."""
+        try:
+            self.out.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise NotSaved(f"{str(self.out)!r} cannot be made: {problem.strerror}") from None
+        if not os.access(self.out, os.W_OK | os.X_OK):
+            raise NotSaved(f"you may not write to {str(self.out)!r}")
+
+    def check(self, output_key: str) -> None:
+        """Raise NotSaved if the result could not be saved, so that nothing is paid for it. Call this before the upload."""
+        name = output_key.removeprefix(self.prefix)
+        try:
+            check_targets(self.out, name)
+            target = safe_target(self.out, name)
+        except (UnsafeKey, OSError) as problem:
+            raise NotSaved(str(problem)) from None
+        if not target.exists():
+            return
+        head = self._head(output_key)
+        if head is None or not _is_copy(target, head):
+            raise NotSaved(f"{str(target)!r} exists and is no result of Darkroom: move it, or give another --out")
+        self._replaceable.add(target)
+
+    def save(self, job: Job) -> Path:
+        """Return the file with the job's result. Repeat safe: it is fetched only once. Raises NotSaved."""
+        key = job.require_dispatch().output_key
+        head = self._head(key)
+        if head is None:
+            raise NotSaved(f"the output bucket no longer holds {key!r}")
+        if head.get("Metadata", {}).get(RECEIPT_JOB) != job.job_id:
+            raise NotSaved(f"{key!r} holds the result of another upload meanwhile")
+        try:
+            target = safe_target(self.out, key.removeprefix(self.prefix))
+            if target.exists() and _is_copy(target, head):
+                return target
+            self._fetch(key, target, head)
+        except (UnsafeKey, OSError) as problem:
+            raise NotSaved(str(problem)) from None
+        return target
+
+    def _fetch(self, key: str, target: Path, head: dict[str, Any]) -> None:
+        def check(partial: Path) -> None:
+            if target.exists() and target not in self._replaceable:
+                raise UnsafeKey(f"{str(target)!r} is in the way: move it, or give another --out")
+            seconds = _seconds(head["LastModified"])
+            os.utime(partial, (seconds, seconds))
+
+        with written_whole(target, check) as file:
+            self.s3.download_fileobj(self.bucket, key, file)
+
+    def _head(self, key: str) -> dict[str, Any] | None:
+        try:
+            found: dict[str, Any] = self.s3.head_object(Bucket=self.bucket, Key=key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in MISSING:
+                raise
+            return None
+        return found
+
+
+def _is_copy(file: Path, head: dict[str, Any]) -> bool:
+    stat = file.stat()
+    return stat.st_size == head["ContentLength"] and int(stat.st_mtime) == _seconds(head["LastModified"])
+
+
+def _seconds(when: datetime) -> int:
+    return int(when.timestamp())

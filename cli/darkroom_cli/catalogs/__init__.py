@@ -1,0 +1,1 @@
+"""Shows the catalogs of models as tables and as docs/models.md, and checks them against the vendors."""

@@ -1,0 +1,110 @@
+"""Ends a command that failed with a message on standard error and an exit code, never with a traceback.
+
+`exit_codes` has the codes. docs/commands.md explains them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+from darkroom_cli.console import exit_codes
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
+
+DENIED = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"})
+BAD_CREDENTIALS = frozenset(
+    {
+        "ExpiredToken", "ExpiredTokenException", "InvalidAccessKeyId", "InvalidClientTokenId", "InvalidSignatureException",
+        "RequestExpired", "SignatureDoesNotMatch", "UnrecognizedClientException",
+    }
+)  # fmt: skip
+HOW = "see docs/commands.md"
+
+
+def visible(text: object) -> str:
+    """Return the text so that it is safe to print. Characters that cannot be seen are replaced by escapes such as `\\x1b`."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+
+
+def fitted(text: str, *, err: bool = False) -> str:
+    """Return the text, visible. If standard output, or with `err` standard error, is a terminal, a line that is too long for it
+    is broken between words."""
+    shown, stream = visible(text), sys.stderr if err else sys.stdout
+    if not stream.isatty():
+        return shown
+    columns = shutil.get_terminal_size().columns
+    return textwrap.fill(shown, columns, replace_whitespace=False, break_long_words=False, break_on_hyphens=False)
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print one line on standard output, or with `err` on standard error. Characters that could change the terminal are
+    escaped."""
+    typer.echo(fitted(text, err=err), err=err)
+
+
+class _Visible(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record))
+
+
+@contextlib.contextmanager
+def reported() -> Iterator[None]:
+    """Run a whole command inside this block. Errors and log lines are printed as text, and set the exit code."""
+    handler = logging.StreamHandler()  # alarms are log lines in this process, and the operator must see them
+    handler.setFormatter(_Visible("%(message)s"))
+    logging.getLogger().addHandler(handler)
+    try:
+        with _foreseen():
+            yield
+    except KeyboardInterrupt:
+        _end("interrupted", exit_codes.INTERRUPTED)
+    finally:
+        logging.getLogger().removeHandler(handler)
+
+
+@contextlib.contextmanager
+def _foreseen() -> Iterator[None]:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from darkroom.configuration import BadConfiguration
+    from darkroom.errors import DarkroomError, Inapplicable, LedgerBusy, LedgerNotOwned, LostClaim, NoSuchJob
+    from darkroom_cli.stack.deployment import NoDeployment
+
+    try:
+        yield
+    except NoSuchJob as unknown:
+        typer.echo(visible(unknown), err=True)
+        _end(unknown.advice, exit_codes.NOT_POSSIBLE)
+    except (Inapplicable, LedgerNotOwned, NoDeployment, BadConfiguration) as error:
+        _end(str(error), exit_codes.NOT_POSSIBLE)
+    except (LostClaim, LedgerBusy) as error:
+        _end(f"{error}; try again", exit_codes.REPEAT)
+    except DarkroomError as error:
+        _end(str(error), exit_codes.REPEAT)
+    except ClientError as error:
+        _end(_refusal(error), exit_codes.NOT_POSSIBLE)
+    except BotoCoreError as error:  # no credentials, no region, an unknown profile or no connection
+        _end(f"AWS cannot be used: {error} ({HOW})", exit_codes.NOT_POSSIBLE)
+
+
+def _refusal(error: ClientError) -> str:
+    code, message = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
+    if code in DENIED:
+        return f"AWS does not allow you to call {error.operation_name}: {message}. Ask for that permission, {HOW}"
+    if code in BAD_CREDENTIALS:
+        return f"AWS does not accept your credentials ({code}). Sign in again or choose another AWS_PROFILE, {HOW}"
+    return f"AWS refused {error.operation_name} ({code}): {message}"
+
+
+def _end(sentence: str, code: int) -> NoReturn:
+    say(sentence, err=True)
+    raise typer.Exit(code) from None

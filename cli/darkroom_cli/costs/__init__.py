@@ -1,0 +1,1 @@
+"""Says what uploads will cost before anything is spent, and what they have cost."""

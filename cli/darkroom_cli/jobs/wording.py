@@ -1,0 +1,156 @@
+"""Says of a job, in words, why it is where it is, and what happens next and who must act.
+
+All functions are pure. The words about codes come from `errors.CURES`, which docs/errors.md repeats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from darkroom.errors import CURES, ErrorCode
+from darkroom.model import Circuit, Job, JobStatus
+from darkroom.output_keys import report_key
+from darkroom.pipeline import circuit_breaker
+from darkroom.pipeline.job_lookup import SHORT_ID_DIGITS
+from darkroom_cli.console.terminal import moment
+
+# What a run again cannot mend as long as the object is the same.
+NEED_ANOTHER_UPLOAD = (ErrorCode.UNSUPPORTED_FORMAT, ErrorCode.SOURCE_GONE)
+# What a run again mends after somebody has changed tags, parameters, the budget or the object that is in the way.
+NEED_A_CHANGE = (
+    ErrorCode.INVALID_SETTING, ErrorCode.UNKNOWN_MODEL, ErrorCode.IMAGE_TOO_LARGE, ErrorCode.PRICE_ABOVE_LIMIT,
+    ErrorCode.BUDGET_EXCEEDED, ErrorCode.PROVIDER_REJECTED, ErrorCode.OUTPUT_COLLISION,
+)  # fmt: skip
+KEY_WORDS = ("HTTP 401", "HTTP 403", "the secret holds")  # of a vendor that refused the key, and of `KeyMissing`
+
+
+def why(job: Job) -> str:
+    """Return the reason of the job's status in one line; empty if there is nothing to say."""
+    if job.error or job.error_code:
+        return ": ".join(filter(None, (_code(job), _with_the_end_of_a_pause(job))))
+    if job.cancel_requested_at and not job.is_terminal:
+        return "is being cancelled"
+    match job.status:
+        case JobStatus.CLAIMED:
+            return "waits for its turn" if job.next_attempt_at else "is being checked"
+        case JobStatus.SUBMITTING:
+            return (
+                f"{job.provider}'s answer was lost; its list is being asked"
+                if job.lost
+                else f"is being sent to {job.provider}"
+            )
+        case JobStatus.PROCESSING:
+            return f"{job.provider} works on it{_expected(job)}"
+        case JobStatus.COMPLETED if job.superseded:
+            return "a newer version's result stands"
+        case JobStatus.COMPLETED:
+            return job.result_notes or ""
+        case JobStatus.SKIPPED:
+            return "its settings say skip"
+        case _:
+            return ""
+
+
+def _code(job: Job) -> str | None:
+    """Return the job's code, for a job that waits for another API key with the command that stores it."""
+    new_key = None if job.is_terminal else new_key_command(job.provider or "", job.error_code, job.error)
+    return f"{job.error_code} ({new_key})" if new_key else job.error_code
+
+
+def _with_the_end_of_a_pause(job: Job) -> str:
+    """Return the job's error. If the job waits because its provider is paused, put in the command that ends the pause."""
+    error, provider = job.error or "", job.provider or ""
+    if job.error_code is None and circuit_breaker.holds_back(provider, job):
+        return error.replace(" are paused", f" are paused (darkroom resume {provider})", 1)
+    return error
+
+
+def _expected(job: Job) -> str:
+    return f", expected {moment(job.process.eta)[11:16]}" if job.process else ""
+
+
+def what_happens_next(job: Job, circuit: Circuit | None) -> Iterator[str]:
+    """Yield sentences: what Darkroom does next with the job, and what a person must or can do. `circuit` is that of the job's
+    provider, None if it is closed."""
+    match job.status:
+        case JobStatus.CLAIMED:
+            yield from _of_a_waiting_job(job, circuit)
+        case JobStatus.SUBMITTING:
+            yield from _of_a_sent_job(job)
+        case JobStatus.PROCESSING:
+            yield f"Darkroom asks {job.provider} about it, stores the result and settles the credits. Nobody need do anything."
+            yield f"If {job.provider} has not finished it by {moment(job.deadline_at)}, it is cancelled there."
+        case JobStatus.IN_DOUBT:
+            yield from _of_a_job_in_doubt(job)
+        case JobStatus.COMPLETED:
+            yield "Nothing. The result is in place, and the credits are settled."
+        case JobStatus.SKIPPED:
+            yield "Nothing. Upload the object again without the setting skip to have it enhanced."
+        case _:
+            yield from _of_a_job_without_result(job)
+
+
+def _of_a_waiting_job(job: Job, circuit: Circuit | None) -> Iterator[str]:
+    deadline = moment(job.deadline_at)
+    if circuit is not None and circuit.paused:
+        yield f"It waits until somebody runs: darkroom resume {circuit.provider}"
+    elif circuit is not None and circuit.error_code == ErrorCode.AUTH_FAILED:
+        new_key = new_key_command(circuit.provider, circuit.error_code, circuit.error)
+        key = f"store a key that {circuit.provider} accepts: {new_key}"
+        yield f"Whoever runs the stack must {key if new_key else f'act: {circuit.error}.'}"
+        yield f"Then all jobs go on at once with: darkroom resume {circuit.provider}.{_probe(circuit)}"
+    elif circuit is not None:
+        cure = CURES[ErrorCode(circuit.error_code)].split(". ")[0] if circuit.error_code else "Look at the account"
+        yield f"The owner of the account at {circuit.provider} must act. {cure}."
+        yield f"Then all jobs go on at once with: darkroom resume {circuit.provider}.{_probe(circuit)}"
+    elif job.error_code == ErrorCode.INVALID_SETTING:
+        yield "Whoever runs the stack must correct the parameter and deploy again."
+        yield "Within a quarter of an hour after the deployment the job goes on by itself."
+    elif job.next_attempt_at:
+        yield f"Darkroom tries it again at {moment(max(job.next_attempt_at, job.due_at or job.next_attempt_at))}."
+    else:
+        yield "A worker has it. If the worker dies, the sweep hands the job on."
+    yield f"Nothing is paid yet. If it still waits at {deadline}, it ends as FAILED."
+
+
+def _probe(circuit: Circuit) -> str:
+    return f" Darkroom tries one job at {moment(circuit.retry_at)}." if circuit.retry_at else ""
+
+
+def _of_a_sent_job(job: Job) -> Iterator[str]:
+    if job.lost is None:
+        yield f"A worker sends it to {job.provider}. If the worker dies, Darkroom finds out whether {job.provider} accepted it."
+        return
+    yield f"Darkroom looks for the job in {job.provider}'s list, and binds it or sends it again. It never pays twice."
+    yield f"If the list does not tell by {moment(job.deadline_at)}, the job becomes IN_DOUBT, and a person must decide."
+
+
+def _of_a_job_in_doubt(job: Job) -> Iterator[str]:
+    command = f"darkroom resolve {job.job_id[:SHORT_ID_DIGITS]}"  # a short id finds every open job
+    yield f"You must decide. Look in {job.provider}'s account for a name that begins with {job.handle.prefix}"
+    yield f"If it is there: {command} --adopt PROCESS_ID"
+    yield f"If it is not there: {command} --resubmit"
+    yield f"To end it without a result: {command} --abandon"
+
+
+def _of_a_job_without_result(job: Job) -> Iterator[str]:
+    if job.error_code in list(ErrorCode):
+        yield CURES[ErrorCode(job.error_code or "")]
+    else:
+        yield "Nothing happens by itself."
+    if job.error_code in NEED_ANOTHER_UPLOAD:
+        yield "Another run of this upload would end in the same way."
+    elif job.error_code in NEED_A_CHANGE:
+        yield f"Without a change, another run would end in the same way. After it: darkroom rerun {job.job_id}"
+    else:
+        yield f"To run this job again: darkroom rerun {job.job_id}"
+    if job.dispatch and job.status is not JobStatus.CANCELLED:
+        yield f"The report is s3://{job.dispatch.output_bucket}/{report_key(job.source_key)}"
+
+
+def new_key_command(provider: str, code: str | None, error: str | None) -> str | None:
+    """Return the command that stores another key, None if that is not the cure. AuthFailed has other causes, for example a secret
+    that may not be read; their messages say what to do."""
+    if code == ErrorCode.AUTH_FAILED and any(words in (error or "") for words in KEY_WORDS):
+        return f"darkroom keys set {provider}"
+    return None

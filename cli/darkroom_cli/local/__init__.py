@@ -1,0 +1,1 @@
+"""Runs `darkroom local run`, and says how the local commands speak and end."""

@@ -1,0 +1,1 @@
+"""What commands read and write in a deployed stack. Nothing is printed here."""

@@ -1,0 +1,231 @@
+"""Reads and writes `credits.csv`. A row says what became of a file, what it cost, and from which source and settings it was made.
+
+A row is written as soon as its file is done, and is never changed, because a later run adds new rows. This module must not decide
+which files a run sends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import errno
+import hashlib
+import itertools
+import json
+import os
+from collections.abc import Collection, Iterator, Sequence
+from datetime import UTC, datetime
+from io import FileIO, StringIO
+from pathlib import Path
+
+from darkroom.model import TERMINAL, JobStatus
+from darkroom.setting_layers import canonical
+from darkroom.timestamps import stamp
+from darkroom_local.folder.uploads import Item, source_of
+from darkroom_local.results.downloads import NOT_SAVED, Outcome
+from darkroom_local.results.files import UnsafeKey, safe_target
+from darkroom_local.run import progress_display
+
+CREDITS_FILE = "credits.csv"
+REAL, SIMULATED = "real", "simulated"
+_COLUMNS = (
+    "file", "date", "label", "job_id", "status", "provider", "model", "credits_reserved", "credits", "unit", "cost_usd",
+    "from", "to", "error", "process_id", "api", "result", "source_bytes", "source_modified_ns", "settings",
+)  # fmt: skip
+_NEEDED = frozenset(
+    {
+        "file",
+        "job_id",
+        "status",
+        "provider",
+        "credits",
+        "api",
+        "result",
+        "source_bytes",
+        "source_modified_ns",
+        "settings",
+    }
+)
+_DECIDING_PARAMETERS = ("DefaultSettings", "Provider")  # the stack parameters that change the results
+
+
+class Unwritable(Exception):
+    """The folder for results or its `credits.csv` cannot be written."""
+
+
+class Receipts:
+    """Adds rows to an open `credits.csv`."""
+
+    def __init__(self, file: FileIO, out: Path, real: Collection[str]) -> None:
+        self._file, self._out, self._real = file, out.resolve(), real
+        self._settled = {row["job_id"] for row in _rows_of(out) if row["credits"]}
+
+    def add(self, outcome: Outcome) -> None:
+        """Write a row for an outcome immediately. Raises Unwritable."""
+        with _told(self._out):
+            _write(self._file, [_cell(value) for value in self._row(outcome)])
+        if outcome.job.credits is not None:
+            self._settled.add(outcome.job.job_id)
+
+    def _row(self, outcome: Outcome) -> tuple[object, ...]:
+        job, source = outcome.job, outcome.source
+        api = (REAL if job.provider in self._real else SIMULATED) if job.provider else ""
+        result = outcome.result.relative_to(self._out).as_posix() if outcome.result else ""
+        is_counted = job.job_id in self._settled  # an earlier row has the credits, so that no sum counts them twice
+        return (
+            outcome.item.key,
+            stamp(datetime.now(UTC)),
+            outcome.label,
+            job.job_id,
+            outcome.word,
+            job.provider,
+            job.model,
+            job.credits_reserved,
+            None if is_counted else job.credits,
+            progress_display.unit_of(job.provider),
+            None if is_counted else job.cost_usd,
+            outcome.size,
+            outcome.result_size,
+            outcome.code,
+            job.process_id,
+            api,
+            result,
+            source and source.size_bytes,
+            source and source.modified_ns,
+            asked_for(outcome.item),
+        )
+
+
+@contextlib.contextmanager
+def adding(out: Path, real: Collection[str] = ()) -> Iterator[Receipts]:
+    """Open `credits.csv` of a folder to add rows. The folder and the file are made if they do not exist. `real` has the providers
+    that are not simulated. A file with the columns of an older version is renamed and kept. Raises Unwritable."""
+    with _told(out):
+        file = _opened(out)
+    with file:
+        with _told(out):
+            _begin(file, out / CREDITS_FILE)
+        yield Receipts(file, out, real)
+
+
+def ended_jobs(out: Path, again: bool = False) -> set[str]:
+    """Return the ids of jobs that have a row with their end: a result in the folder, or the reason why there is none. With
+    `again`, also return jobs whose result could not be saved."""
+    words = {status.value for status in TERMINAL} | ({NOT_SAVED} if again else set())
+    return {row["job_id"] for row in _rows_of(out) if row["status"] in words}
+
+
+def named_results(out: Path) -> frozenset[str]:
+    """Return the keys of the results that a row names. Any other file in the folder belongs to the operator."""
+    return frozenset(row["result"].removeprefix("'") for row in _rows_of(out) if row["result"])
+
+
+def requests(out: Path) -> dict[str, dict[str, str]]:
+    """Return job id → what was asked for, as `asked_for` wrote it. The newest row of a job counts."""
+    found: dict[str, dict[str, str]] = {}
+    for row in _rows_of(out):
+        with contextlib.suppress(ValueError, TypeError, AttributeError):  # a row that is cut has no settings
+            found[row["job_id"]] = {str(name): str(value) for name, value in json.loads(row["settings"]).items()}
+    return found
+
+
+class Done:
+    """Knows the results of earlier runs in a folder, from the rows of its `credits.csv`."""
+
+    def __init__(self, out: Path) -> None:
+        self._out = out
+        # If several rows name the same result, the newest row counts.
+        rows = (row for row in _rows_of(out) if row["status"] == JobStatus.COMPLETED.value)
+        self._by_result = {row["result"] or "": row for row in rows}
+        self._results_of: dict[str, list[str]] = {}  # file → its results, under whatever names its settings gave them
+        for result, row in self._by_result.items():
+            self._results_of.setdefault(row["file"], []).append(result)
+
+    def has(self, item: Item, real: Collection[str] = ()) -> bool:
+        """Return whether the result of this unchanged file with the same settings is in the folder. A simulated result does not
+        count if a provider in `real` would make it now. Raises OSError if the file cannot be read."""
+        return any(self._is_of(item, result, real) for result in self._results_of.get(_cell(item.key), ()))
+
+    def _is_of(self, item: Item, result: str, real: Collection[str]) -> bool:
+        row = self._by_result[result]
+        if row["settings"] != _cell(asked_for(item)):
+            return False
+        if row["api"] == SIMULATED and row["provider"] in real:
+            return False
+        source = source_of(item.path.stat())
+        is_same = (row["source_bytes"], row["source_modified_ns"]) == (str(source.size_bytes), str(source.modified_ns))
+        with contextlib.suppress(UnsafeKey):
+            return is_same and safe_target(self._out, result.removeprefix("'")).is_file()
+        return False
+
+
+def asked_for(item: Item) -> str:
+    """Return the settings and the stack parameters that decide the result, as one line."""
+    said = {canonical(key): value for key, value in item.settings.items()}
+    stack = {name: item.parameters[name] for name in _DECIDING_PARAMETERS if item.parameters.get(name)}
+    files = {place: hashlib.sha256(body).hexdigest()[:16] for place, body in item.files}
+    return json.dumps(said | stack | files, sort_keys=True)
+
+
+def _rows_of(out: Path) -> list[dict[str, str]]:
+    """Return the rows of `credits.csv` and of its renamed older versions, if they have the columns that identify a picture."""
+    rows: list[dict[str, str]] = []
+    for path in (*sorted(out.glob("credits.*.csv")), out / CREDITS_FILE):
+        if path.exists() and set(_columns(path)) >= _NEEDED:
+            with path.open(newline="", encoding="utf-8", errors="replace") as file:
+                lines = (line.replace("\0", "") for line in file)  # a machine that stopped may leave zero bytes
+                rows += csv.DictReader(lines)
+    return rows
+
+
+def _opened(out: Path) -> FileIO:
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / CREDITS_FILE
+    if path.exists() and path.stat().st_size and not _is_ours(path):
+        path.rename(next(p for n in itertools.count(1) if not (p := out / f"credits.{n}.csv").exists()))
+    return path.open("ab", buffering=0)  # after a failed write, a buffer would be written again at close
+
+
+def _begin(file: FileIO, path: Path) -> None:
+    if not path.stat().st_size:
+        _write(file, _COLUMNS)
+    elif not _ends_a_line(path):  # a machine stopped half-way through a row
+        file.write(b"\r\n")
+
+
+def _write(file: FileIO, cells: Sequence[str]) -> None:
+    text = StringIO(newline="")
+    csv.writer(text).writerow(cells)
+    row = text.getvalue().encode()
+    if file.write(row) != len(row):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def _told(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise Unwritable(f"{CREDITS_FILE} in {str(out)!r} cannot be written: {error}") from error
+
+
+def _is_ours(path: Path) -> bool:
+    return _columns(path) == _COLUMNS
+
+
+def _columns(path: Path) -> tuple[str, ...]:
+    with path.open(newline="", encoding="utf-8", errors="replace") as file:
+        return tuple(next(csv.reader(file), ()))
+
+
+def _ends_a_line(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"
+
+
+def _cell(value: object) -> str:
+    """Return the value as the text of a cell that no spreadsheet takes for a formula."""
+    text = "" if value is None else progress_display.visible(value)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text

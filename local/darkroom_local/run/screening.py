@@ -1,0 +1,115 @@
+"""Decides which files of a folder are uploaded. It looks at all files before the first upload, when nothing has cost anything.
+
+It must not upload files or check pictures and settings. Submit checks them, and a file that it rejects costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from darkroom import output_keys
+from darkroom.setting_layers import canonical
+from darkroom_local.folder import plans, rules
+from darkroom_local.folder.uploads import Item, UnusableSetting, items_in, picture_suffixes
+from darkroom_local.results import downloads, files
+from darkroom_local.results.downloads import Outcome
+from darkroom_local.results.files import UnsafeKey
+from darkroom_local.run.credits_csv import Done, named_results
+
+_MAX_UPLOAD_BYTES = 5 * 1024**3  # S3 user guide, "Uploading objects": one PutObject
+_RENAME = "Rename the file, or move it away. It has cost nothing."
+
+
+@dataclass(frozen=True)
+class Screened:
+    """The files to upload, those whose results are there already, and those that cannot be uploaded."""
+
+    to_do: list[Item] = field(default_factory=list)
+    done_before: list[Item] = field(default_factory=list)
+    # One unusable file does not stop the others. Of 40,000 photos, the operator still wants 39,999, and a second run pays only
+    # for the one that was missing.
+    unusable: list[Outcome] = field(default_factory=list)
+
+
+def pictures(
+    folder: Path, out: Path, settings: Mapping[str, str], parameters: Mapping[str, str], may_be_none: bool = False
+) -> list[Item]:
+    """Return the pictures below `folder`. If `out` is below `folder`, the results in it are left out. Raises UnusableSetting if
+    there is no picture, or if `out` is `folder`, because results would replace the pictures."""
+    if out.resolve() == folder.resolve():
+        raise UnusableSetting("--out is FOLDER itself, so results would replace the originals. Give another folder.")
+    items = found(folder, out, settings, parameters)
+    if not items and not may_be_none:
+        endings = " ".join(sorted(picture_suffixes(settings, parameters)))
+        raise UnusableSetting(f"There is no picture in {folder} ({endings}).")
+    return items
+
+
+def found(folder: Path, out: Path, settings: Mapping[str, str], parameters: Mapping[str, str]) -> list[Item]:
+    """Return the pictures below `folder`, without the results in `out`, if `out` is below `folder`. There may be none."""
+    base = out.resolve()
+    return [i for i in items_in(folder, settings, parameters) if not i.path.parent.resolve().is_relative_to(base)]
+
+
+def is_paid(item: Item, real: Collection[str]) -> bool:
+    """Return whether a real provider may get the item, because the item or a `darkroom.toml` names it, or none is named."""
+    if rules.providers_named(item.files, item.key) & set(real):
+        return True
+    named = next((value.lower() for key, value in item.settings.items() if canonical(key) == "provider"), None)
+    return bool(real) and (named is None or named in real)
+
+
+def screen(
+    items: Iterable[Item], out: Path, real: Collection[str], again: bool = False, paid: Collection[str] = ()
+) -> Screened:
+    """Sort the items. With `again`, no item counts as done. `real` has the providers that are not simulated. `paid` has the keys
+    of pictures that a provider has or had; their results may be in `out` although no row names them yet."""
+    done, sorted_out, ours = Done(out), Screened(), named_results(out)
+    for item in items:
+        why_not = unusable(item, out) or (None if item.key in paid else _in_the_way(item, out, ours))
+        if why_not:
+            sorted_out.unusable.append(why_not)
+        elif not again and done.has(item, real):
+            sorted_out.done_before.append(item)
+        else:
+            sorted_out.to_do.append(item)
+    return sorted_out
+
+
+def _in_the_way(item: Item, out: Path, ours: Collection[str]) -> Outcome | None:
+    """Return the outcome of an item whose result would overwrite a file of the operator; None for any other item."""
+    for key in plans.result_keys(item):
+        if key not in ours and (out / key).exists():
+            why = f"{str(out / key)!r} is in the way: no row of credits.csv names it, so it is no result of Darkroom."
+            return downloads.not_sent(item, why, "Move that file away, then run again.")
+    return None
+
+
+def unusable(item: Item, out: Path) -> Outcome | None:
+    """Return the outcome of an item that cannot be uploaded, or whose result cannot be written below `out`; None for any other
+    item."""
+    if len(item.key.encode(errors="replace")) > output_keys.S3_KEY_LIMIT_BYTES:
+        return downloads.not_sent(
+            item, f"Its path is too long: S3 takes paths of up to {output_keys.S3_KEY_LIMIT_BYTES} bytes.", _RENAME
+        )
+    if not output_keys.is_upload(item.key):
+        return downloads.not_sent(
+            item, "Darkroom writes to a folder of this name, so it sends no files from it.", _RENAME
+        )
+    try:
+        files.check_targets(out, item.key)
+        with item.path.open("rb") as file:
+            file.read(1)
+        size_bytes = item.path.stat().st_size
+    except UnsafeKey as error:
+        return downloads.not_sent(item, str(error), _RENAME)
+    except OSError as error:
+        return downloads.unreadable(item, error)
+    if not size_bytes:
+        return downloads.not_sent(item, "The file is empty.", "Copy the whole file here, then run again.")
+    if size_bytes > _MAX_UPLOAD_BYTES:
+        why = f"The file has {size_bytes} bytes, which is more than one upload to S3 may have ({_MAX_UPLOAD_BYTES})."
+        return downloads.not_sent(item, why, "Make the file smaller, then run again.")
+    return None

@@ -1,0 +1,36 @@
+"""Computes the version of an upload. The same file with the same settings gets the same version, and so the same job, in every
+run.
+
+So a repeated command finds the jobs that an earlier command paid for. This module must not upload.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections.abc import Collection, Iterator
+from datetime import UTC, datetime
+
+from darkroom.model import SourceObject
+from darkroom_local.folder.uploads import Item
+from darkroom_local.run.credits_csv import asked_for
+
+_ANY_TIME = datetime.fromtimestamp(0, UTC)  # the id of a version's job does not depend on it
+
+
+def version_of(item: Item, bucket: str, ended: Collection[str]) -> str:
+    """Return the version for the item's upload. It is the first version whose job is not in `ended`, because a job that has ended
+    cannot be continued, so that a new job must begin. Raises OSError if the file cannot be read."""
+    return next(version for version in _versions(item) if _job_id(bucket, item.key, version) not in ended)
+
+
+def _versions(item: Item) -> Iterator[str]:
+    with item.path.open("rb") as file:
+        content = hashlib.file_digest(file, "sha256").hexdigest()
+    for time in itertools.count():
+        yield hashlib.sha256(json.dumps([content, asked_for(item), time]).encode()).hexdigest()[:32]
+
+
+def _job_id(bucket: str, key: str, version: str) -> str:
+    return SourceObject(bucket, key, version, etag="", size_bytes=0, last_modified=_ANY_TIME).job_id
