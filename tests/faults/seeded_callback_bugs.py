@@ -82,6 +82,18 @@ def process_believed(patch: Patch) -> None:
     patch.setattr(InDoubt, "resolve", believed)
 
 
+def list_believed_against_a_callback(patch: Patch) -> None:
+    """Send a lost submit again because the list excludes it, although the vendor has called back about it."""
+    no_callback_left_out(patch)
+    resolve = InDoubt.resolve
+    patch.setattr(InDoubt, "resolve", lambda self, job: resolve(self, replace(job, told=None)))
+
+
+def no_callback_left_out(patch: Patch) -> None:
+    """Send a lost submit again although a callback came while the list was read."""
+    patch.setattr(ledger, "NO_CALLBACK", "attribute_exists(pk)")
+
+
 def failure_believed(patch: Patch) -> None:
     """Settle a job as failed because a callback led to it and the provider does not say that it is completed."""
     settle = Finalize._settle_by_state

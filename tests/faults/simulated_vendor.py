@@ -179,7 +179,6 @@ class VendorClient:
     """Fulfils `ports.Provider` for one Lambda container. It calls the vendor with the API key that the container has read."""
 
     name = "topaz"
-    deletes_entries = False  # nobody except Darkroom deletes finished processes in the simulation
 
     def __init__(self, vendor: Vendor, key: str) -> None:
         self.vendor, self.key, self.scheduler = vendor, key, vendor.scheduler
@@ -292,6 +291,11 @@ class VendorClient:
             for p in vendor.of_run(handle)
             if p.key == self.key and vendor.scheduler.seconds >= p.listed_at and (state := vendor.state(p))
         )
+
+    @property
+    def deletes_entries(self) -> bool:
+        """Whether others than Darkroom delete processes: only where the vendor calls back, see `VendorCallbacks`."""
+        return self.vendor.shape.calls_back
 
     @property
     def inputs(self) -> Any:

@@ -56,9 +56,11 @@ class VendorCallbacks:
     simulation: Simulation
     called: dict[str, tuple[str, int]] = field(default_factory=dict)
     rng: Random = field(init=False)
+    cleared_rng: Random = field(init=False)
 
     def __post_init__(self) -> None:
         self.rng = Random(f"{self.simulation.shape.seed} callbacks")
+        self.cleared_rng = Random(f"{self.simulation.shape.seed} cleared")
 
     def accepted(self, process: Process, url: str | None) -> None:
         """Schedule the callbacks about a process that was accepted with this address."""
@@ -147,6 +149,18 @@ class VendorCallbacks:
             address = callback_addresses.read(urlsplit(call.url).path)
             assert address is not None
             self.simulation.invariants.callbacks.accepted((address.job_id, address.run), began)
+            self._clear(call, address.job_id, address.run)
+
+    def _clear(self, call: Call, job_id: str, run: int) -> None:
+        """Let another user of the account remove the process from the vendor's list, after the callback about a lost submit was
+        noted. Without the note, the list would exclude the submit, which is assumed not to happen within the vendor's grace."""
+        process, row = self.simulation.vendor.processes.get(call.process_id), self.simulation.invariants.job(job_id)
+        is_lost = text(row, "status") == "SUBMITTING" and {"lost_at", "told_at"} <= (row or {}).keys()
+        if process is None or (process.handle.job_id, process.handle.run) != (job_id, run) or not is_lost:
+            return
+        if self.simulation.scheduler.seconds >= process.ends_at and self.cleared_rng.random() < 0.5:
+            process.forgotten = True
+            self.simulation.seen["cleared by others"] += 1
 
     def _began(self, job_id: str, run: int) -> float | None:
         """Return the time if the run is at the provider now and has not had its share of callbacks. Otherwise return None: then

@@ -13,10 +13,10 @@ from tests.integration.callback_support import LINK, CallbackApplication
 from darkroom import callback_addresses
 from darkroom.aws.callback_ledger import MOST_TOLD, DynamoCallbackKeys
 from darkroom.aws.ledger_table import LedgerTable
-from darkroom.errors import ProviderUnavailable, SubmitInDoubt
+from darkroom.errors import SubmitInDoubt, Throttled
 from darkroom.model import Job, JobDue, JobStatus, ProcessState
 from darkroom.pipeline.callback import MAX_BODY_BYTES, CallbackOutcome
-from darkroom.pipeline.message_outcomes import Done, RetryLater
+from darkroom.pipeline.message_outcomes import Done
 
 
 @pytest.fixture
@@ -251,12 +251,15 @@ def test_a_lost_submit_that_a_worker_looks_up_is_left_to_it(application: Callbac
 
 
 def test_a_submit_that_came_to_nothing_forgets_its_callback(application: CallbackApplication) -> None:
-    job = lost(application)
-    application.call_back(process_id="nobodys")
-    application.provider.processes.clear()
-    application.clock.advance(timedelta(minutes=5))
-    application.submit(JobDue(job.job_id))
-    assert application.job().told is None
+    def refused(*given: Any) -> Any:
+        application.call_back(process_id="nobodys", url=given[4])
+        application.provider.submit = submit  # type: ignore[method-assign]
+        raise Throttled("HTTP 429")
+
+    submit = application.provider.submit
+    application.provider.submit = refused  # type: ignore[method-assign]
+    application.submit(application.cloud.put("a.jpg", picture()))
+    assert (application.job().status, application.job().told) == (JobStatus.CLAIMED, None)
     application.clock.advance(timedelta(minutes=5))
     application.sweep_and_deliver()
     assert application.job().status is JobStatus.PROCESSING
@@ -282,30 +285,38 @@ def test_a_list_that_a_callback_contradicts_proves_nothing(application: Callback
     assert "a callback named process process-1" in (outcome.job.error or "")
 
 
-def test_a_provider_that_is_silent_about_a_named_process_is_asked_again(application: CallbackApplication) -> None:
-    """Neither does the job go to a person at once, nor is it sent, and paid, a second time."""
-    application.provider.listed_after = timedelta(days=1)
-    job = lost(application)
-    application.call_back()
-    application.clock.advance(timedelta(minutes=5))
-    application.provider.faults["progress"] = [ProviderUnavailable("HTTP 503")]
-    assert isinstance(application.submit(JobDue(job.job_id)), RetryLater)
-    asked = application.job()
-    assert (asked.status, asked.error) == (JobStatus.SUBMITTING, "HTTP 503")
-    assert asked.next_attempt_at > application.clock()
-    assert asked.reservation is not None
-
-
-def test_a_callback_about_a_process_that_nobody_knows_does_not_hold_a_job_back(
+def test_a_callback_contradicts_a_list_even_if_the_vendor_knows_its_process_no_longer(
     application: CallbackApplication,
 ) -> None:
+    """Another user of the account may have cleared the list, with the process that was charged."""
     job = lost(application)
-    application.call_back(process_id="nobodys")
+    ended_at_the_vendor(application)
+    application.call_back()
     application.provider.processes.clear()
     application.clock.advance(timedelta(minutes=5))
     application.submit(JobDue(job.job_id))
-    assert application.job().status is JobStatus.CLAIMED  # to be sent again
-    assert application.job().reservation is None
+    application.sweep_and_deliver()
+    assert (application.job().status, application.provider.processes) == (JobStatus.IN_DOUBT, {})
+    assert application.job().reservation is not None
+    assert "a callback named process process-1" in (application.job().error or "")
+
+
+def test_a_callback_that_comes_while_the_list_is_read_is_not_lost(application: CallbackApplication) -> None:
+    job = lost(application)
+    application.provider.processes.clear()
+    find = application.provider.find
+
+    def found_nothing(*given: Any) -> Any:
+        application.call_back()
+        return find(*given)
+
+    application.provider.find = found_nothing  # type: ignore[method-assign]
+    application.clock.advance(timedelta(minutes=5))
+    application.submit(JobDue(job.job_id))
+    assert application.job().status is JobStatus.SUBMITTING
+    application.clock.advance(timedelta(minutes=10))  # the lease is over
+    application.sweep_and_deliver()
+    assert (application.job().status, application.provider.processes) == (JobStatus.IN_DOUBT, {})
 
 
 # --- what is refused

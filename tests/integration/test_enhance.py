@@ -93,6 +93,31 @@ def test_the_same_command_again_pays_nothing_and_sends_nothing(
     assert (versions(application), len(application.provider.processes)) == (3, 3)
 
 
+def test_results_that_lie_in_the_folder_are_never_sent_as_pictures(
+    application: ApplicationUnderTest, photos: Path, works: object
+) -> None:
+    out = photos / "deeper" / "enhanced"
+    enhanced(photos, "--out", out, "--set", "scale=2")
+    again = enhanced(photos, "--out", out, "--set", "scale=2")
+    assert [one["key"] for one in again] == ["0.jpg", "1.jpg", "2.jpg"]
+    assert versions(application) == 3
+    done = run("enhance", str(photos), "--out", str(out), "--set", "scale=2")
+    assert "left out: 3 files that are results" in done.stdout
+
+
+def test_a_folder_that_is_its_own_folder_of_results_ends_the_command(
+    application: ApplicationUnderTest, photos: Path
+) -> None:
+    done = run("enhance", str(photos), "--out", str(photos))
+    assert done.exit_code == 2
+    assert "all of them are in --out" in done.stderr
+    assert versions(application) == 0
+
+
+def test_results_may_go_to_the_folder_above_the_pictures(photos: Path, works: object) -> None:
+    assert [one["status"] for one in enhanced(photos, "--out", photos.parent)] == ["COMPLETED"] * 3
+
+
 def test_other_settings_or_again_make_another_paid_job(
     application: ApplicationUnderTest, photos: Path, works: object
 ) -> None:
@@ -104,7 +129,9 @@ def test_other_settings_or_again_make_another_paid_job(
 
 def test_what_is_paid_again_or_replaced_is_said(application: ApplicationUnderTest, photos: Path) -> None:
     run("enhance", str(photos / "0.jpg"))
-    assert "paid again: 1 file" in run("enhance", str(photos / "0.jpg"), "--set", "scale=2").stdout
+    assert "sent before, and paid again: 1 file" in run("enhance", str(photos / "0.jpg"), "--again").stdout
+    other = run("enhance", str(photos / "0.jpg"), "--set", "scale=2").stdout
+    assert "with other settings, and paid again; the new results replace the earlier ones: 1 file" in other
     (photos / "0.jpg").write_bytes(picture(99, 99))
     said = run("enhance", str(photos / "0.jpg"), "--replace").stdout
     assert "in the place of another picture: 1 file" in said
@@ -270,6 +297,21 @@ def test_files_that_cannot_be_sent_end_the_command(
     done = run("enhance", *(str(tmp_path / file) for file in files))
     assert done.exit_code == 2
     assert application.cloud.keys(INPUT) == set()
+
+
+def test_a_file_of_a_folder_whose_name_no_upload_can_have_does_not_stop_the_others(
+    application: ApplicationUnderTest, photos: Path, works: object
+) -> None:
+    (photos / "a\nb.jpg").write_bytes(picture())
+    (photos / "_failed").mkdir()
+    (photos / "_failed" / "c.jpg").write_bytes(picture())
+    told = {one["key"]: one for one in enhanced(photos, "--watch", code=1)}
+    assert {key: one["fate"] for key, one in told.items()} == {
+        "0.jpg": "sent", "1.jpg": "sent", "2.jpg": "sent", "a\nb.jpg": "refused", "_failed/c.jpg": "refused",
+    }  # fmt: skip
+    assert "rename it" in told["a\nb.jpg"]["message"]
+    assert run("enhance", str(photos / "a\nb.jpg")).exit_code == 2
+    assert versions(application) == 3
 
 
 def test_a_folder_for_results_that_cannot_be_made_ends_the_command(

@@ -56,7 +56,7 @@ def test_a_refusal_says_what_was_left_and_what_was_asked(account: Cloud) -> None
 def test_a_dollar_refusal_names_the_dollars(account: Cloud) -> None:
     ledger = make_ledger(account, credits="100", usd="1")
     reserved(ledger, credits="5")
-    with pytest.raises(BudgetExceeded, match=r"usd limit of 2026-11 is 1: 0\.40 left, this job costs 0\.60"):
+    with pytest.raises(BudgetExceeded, match=r"USD limit of 2026-11 is 1: 0\.40 left, this job costs 0\.60"):
         reserved(ledger, source("b.jpg"), credits="5", output_key="b.jpg")
     assert committed(account) == 5
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
+from PIL.ExifTags import Base
 from tests.fakes.application import ApplicationUnderTest, picture
 from tests.fakes.aws_account import INPUT
 from tests.unit.cli_support import Stack, deployed, run
@@ -214,6 +216,19 @@ def test_explain_tells_a_refusal_with_its_reason(stack: Stack) -> None:
     assert (found["fate"], found["code"]) == ("refused", "InvalidSetting")
     assert "did you mean mode, model" in found["message"]
     assert "did you mean mode, model" in run("explain", f"{PLACE}/a.jpg").stdout
+
+
+def test_explain_of_an_object_that_is_not_there_ends_the_command(stack: Stack) -> None:
+    done = run("explain", f"{PLACE}/nowhere.jpg")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "there is no object" in done.stderr
+
+
+def test_explain_notes_what_is_kept(tmp_path: Path) -> None:
+    turned = Image.Exif()
+    turned[Base.Orientation] = 6
+    Image.new("RGB", (40, 30)).save(tmp_path / "a.jpg", exif=turned)
+    assert "noted     the image is stored with a quarter turn" in run("explain", str(tmp_path / "a.jpg")).stdout
 
 
 def test_explain_of_a_file_obeys_the_files_up_to_the_working_directory(

@@ -13,7 +13,7 @@ from tests.fakes.aws_account import TABLE
 
 from darkroom.aws.account_comparisons import DynamoProviderAccounts
 from darkroom.aws.ledger_table import LedgerTable
-from darkroom.errors import DarkroomError, ErrorCode, OperatorFault, ProviderUnavailable, Throttled
+from darkroom.errors import DarkroomError, ErrorCode, KeyMissing, OperatorFault, ProviderUnavailable, Throttled
 from darkroom.model import Alarm, Balance, Job, JobStatus, ProcessState, WarningMetric
 
 HALF_HOUR = timedelta(minutes=30)
@@ -177,6 +177,24 @@ def test_a_job_charged_before_the_first_look_and_booked_after_it_hides_no_later_
     assert look(application) == 1
 
 
+def test_a_job_that_ends_and_settles_while_the_vendor_answers_makes_no_later_drift(
+    known: ApplicationUnderTest,
+) -> None:
+    job, balance = at_work(known), known.provider.balance
+
+    def slowly() -> Balance | None:
+        answer = balance()
+        finish(known, job)
+        known.finalize(job)
+        known.provider.balance = balance  # type: ignore[method-assign]
+        return answer
+
+    known.provider.balance = slowly  # type: ignore[method-assign]
+    assert look(known) == 0
+    assert known.job().status is JobStatus.COMPLETED
+    assert look(known) == 0
+
+
 def test_an_accepted_drift_is_over_and_the_next_is_found(known: ApplicationUnderTest) -> None:
     account_holds(known, 90)
     assert look(known) == 10
@@ -203,6 +221,12 @@ def test_an_account_that_cannot_be_read_says_nothing_and_loses_nothing(
         known.alerts.noted == [WarningMetric.ACCOUNT_UNREAD] * 3
     )  # without this warning, nobody would know that the account cannot be read, and drift could stay unseen for weeks
     assert look(known) == 10
+
+
+def test_a_provider_without_a_key_has_no_account_to_read_and_is_not_counted(known: ApplicationUnderTest) -> None:
+    known.provider.faults["balance"] = [KeyMissing("the secret holds no key for topaz")]
+    assert known.reconcile.compare("topaz") is None
+    assert known.alerts.noted == []
 
 
 def test_comparing_changes_no_job_and_no_budget(known: ApplicationUnderTest) -> None:

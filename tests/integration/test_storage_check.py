@@ -179,6 +179,16 @@ def test_while_another_submit_has_the_first_check_made_an_upload_waits_seconds(g
     assert (outcome.seconds < 5, guarded.checks, "under way" in waiting(guarded)) == (True, 0, True)
 
 
+def test_after_an_idle_time_an_upload_waits_only_seconds_for_the_check_of_another_submit(guarded: Guarded) -> None:
+    guarded.submit(guarded.put("a.jpg"))
+    guarded.clock.advance(2 * TRUSTED_FOR)
+    now = guarded.clock()
+    guarded.ports["storage_checks"].take_turn(now, now + CHECK_TAKES)  # by the first upload of a batch
+    outcome = guarded.submit(guarded.put("b.jpg"))
+    assert isinstance(outcome, RetryLater)
+    assert (outcome.seconds < 5, guarded.checks, len(guarded.provider.processes)) == (True, 1, 1)
+
+
 def test_a_check_that_died_is_made_by_another_submit(guarded: Guarded) -> None:
     guarded.ports["storage_checks"].take_turn(START, START + CHECK_TAKES)
     guarded.clock.advance(CHECK_TAKES)
@@ -191,6 +201,16 @@ def test_where_finalize_cannot_be_asked_nothing_is_reserved(guarded: Guarded) ->
     guarded.submit(guarded.put())
     assert "AccessDeniedException" in waiting(guarded)
     assert guarded.alerts.rung == [Alarm.STORAGE_REFUSED]
+
+
+def test_a_proof_counts_although_finalizes_answer_was_lost(guarded: Guarded) -> None:
+    def answer_lost() -> None:
+        guarded.make_container().check_storage()
+        raise StorageUnproven("submit could not call finalize (ReadTimeoutError)")
+
+    guarded.ports["storage_checker"] = answer_lost
+    guarded.submit(guarded.put("a.jpg"))
+    assert (guarded.job().status, guarded.alerts.rung) == (JobStatus.PROCESSING, [])
 
 
 def test_a_recent_proof_counts_while_the_next_one_cannot_be_made(guarded: Guarded) -> None:

@@ -27,11 +27,12 @@ from darkroom_local.stack.local_stack import local_stack
 UPLOADS = 60
 DUPLICATES = 2  # additional messages for each upload
 KILLING_SECONDS = 240.0  # long enough for some jobs to reach finalize
-PAUSES = (0.2, 1.8)  # seconds between two kills
+PAUSES = (0.05, 0.5)  # seconds between two kills
 # This share of the kills of submit is left out. With all of them, hardly any job would reach poll and finalize.
-SUBMITS_SPARED = 0.75
+SUBMITS_SPARED = 0.4
 PATIENCE_SECONDS = 900.0
 PROC = Path("/proc")
+FOLDER = "ministack-lambda-"
 
 
 @dataclass
@@ -59,13 +60,21 @@ class Killer:
                     self.killed[function] += 1
 
     def _workers(self) -> Iterator[tuple[int, str]]:
-        for entry in PROC.iterdir():
-            with suppress(OSError, ValueError, IndexError):
-                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-                if parent == self.cloud_pid:
-                    environment = dict(p.split("=", 1) for p in (entry / "environ").read_text().split("\0") if "=" in p)
-                    if name := environment.get("AWS_LAMBDA_FUNCTION_NAME"):
-                        yield int(entry.name), name
+        """Yield the id of each worker's process, and its function. They are grandchildren of the cloud, each in a folder that the
+        cloud has named after the function."""
+        parents = dict(_parents())
+        for pid, parent in parents.items():
+            with suppress(OSError):
+                folder = (PROC / str(pid) / "cwd").readlink().parent.name
+                if parents.get(parent) == self.cloud_pid and folder.startswith(FOLDER):
+                    yield pid, folder.removeprefix(FOLDER).rpartition("-")[0]
+
+
+def _parents() -> Iterator[tuple[int, int]]:
+    """Yield each process' id and that of its parent."""
+    for entry in PROC.iterdir():
+        with suppress(OSError, ValueError, IndexError):
+            yield int(entry.name), int((entry / "stat").read_text().rpartition(")")[2].split()[1])
 
 
 @contextmanager

@@ -44,7 +44,7 @@ COMMAND_LINE = {
     "costs": {"stack", "console", "options"},
     "batch": {"stack", "console", "jobs", "costs"},
     "html_report": {"stack", "console", "jobs", "costs"},
-    "local": {"console", "html_report"},
+    "local": {"console", "costs", "html_report"},
     "commands": {
         "stack", "console", "options", "jobs", "status", "catalogs", "costs", "batch", "html_report", "local"
     },

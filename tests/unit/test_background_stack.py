@@ -62,3 +62,16 @@ def test_up_says_which_options_the_running_stack_has_not(state: Path) -> None:
     ]
     same = CliRunner().invoke(app, ["local", "up", "--state", str(state), "--parameter", "TagPrefix=app:"])
     assert same.stderr == ""
+
+
+def test_that_the_real_api_charges_is_said_where_eval_does_not_hide_it(
+    state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = background.standing_stack(state)
+    assert running is not None
+    started = background.Standing(running, started=True)
+    monkeypatch.setattr(background, "up", lambda *_, **__: started)  # to start a stack takes seconds
+    monkeypatch.setenv("TOPAZ_API_KEY", "a key")
+    answer = CliRunner().invoke(app, ["local", "up", "--state", str(tmp_path / "new")])
+    assert "the real Topaz API, which charges you" in answer.stderr
+    assert "charges" not in answer.stdout

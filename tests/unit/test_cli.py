@@ -14,6 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from rich.console import Console
 from tests.rows import each_row
 from typer.testing import CliRunner
@@ -152,6 +153,14 @@ def test_any_other_line_goes_as_an_encoded_word_that_settings_read(value: str) -
     assert metadata_layer(metadata).values == {"prompt": value}
 
 
+@pytest.mark.parametrize("command", [["plan"], ["local", "run", "--out", "out"]])
+def test_a_setting_that_is_given_twice_is_refused_before_anything_starts(tmp_path: Path, command: list[str]) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    done = CliRunner().invoke(app, [*command, str(tmp_path), "--set", "scale=2", "--set", "scale=4"])
+    assert done.exit_code == 2
+    assert "scale is given twice" in done.stderr
+
+
 @each_row("value", ["a\nb", "a\x1b[2Jb", "x," * 1200])
 def test_a_value_that_nothing_can_carry_is_refused(value: str) -> None:
     with pytest.raises(UnusableSetting, match="prompt"):
@@ -196,6 +205,22 @@ def test_a_failure_is_told_with_its_cure(tmp_path: Path) -> None:
     assert "ProviderFailed" in text.plain
     assert "the provider said Failed" in text.plain
     assert "Run the same command again." in text.plain
+
+
+def test_files_that_failed_alike_are_told_together(tmp_path: Path) -> None:
+    alike = JobView("1", JobStatus.REJECTED, error_code="BudgetExceeded", error="0.04 left")
+    other = JobView("2", JobStatus.FAILED, error_code="ProviderFailed", error="the provider said Failed")
+    many = [outcome(alike, tmp_path, f"{number}.jpg") for number in range(1000)]
+    first, second = failures([*many, outcome(other, tmp_path, "x.jpg")])
+    assert first.plain.startswith("0.jpg, 1.jpg, 2.jpg and 997 more: BudgetExceeded\n  0.04 left\n")
+    assert second.plain.startswith("x.jpg: ProviderFailed\n")
+
+
+def test_of_many_kinds_of_failures_the_first_twenty_are_told(tmp_path: Path) -> None:
+    jobs = [JobView(str(n), JobStatus.FAILED, error_code="ProviderFailed", error=f"why {n}") for n in range(25)]
+    *told, rest = failures([outcome(job, tmp_path, f"{job.job_id}.jpg") for job in jobs])
+    assert len(told) == 20
+    assert rest.plain == "and 5 more files without a result; credits.csv has the reason of each"
 
 
 @pytest.mark.parametrize("code", ErrorCode)
@@ -243,6 +268,20 @@ def test_what_is_piped_has_one_line_a_picture(tmp_path: Path) -> None:
         show.update({"1": (Item(tmp_path, "a.jpg"), job)})
     (line,) = text.getvalue().splitlines()
     assert line.endswith("a.jpg  COMPLETED  2 credits  0.24 USD")
+
+
+def test_why_jobs_wait_is_said_once_for_each_reason(tmp_path: Path) -> None:
+    piped, seen = io.StringIO(), io.StringIO()
+    waiting = JobView("1", JobStatus.CLAIMED, "topaz", "m", error="no connection to the provider")
+    jobs = {str(number): (Item(tmp_path, f"{number}.jpg"), replace(waiting, job_id=str(number))) for number in range(9)}
+    show = progress_display.PlainProgress(Console(file=piped, width=170))
+    with progress_display.LiveProgress(Console(file=seen, width=80, force_terminal=True)) as live:
+        for _ in range(2):
+            show.update(jobs)
+            live.update(jobs)
+    (line,) = piped.getvalue().splitlines()
+    assert line.endswith("0.jpg  waits, and is tried again: no connection to the provider")
+    assert "9 wait: no connection to the provider" in seen.getvalue()
 
 
 def test_what_is_piped_ends_with_the_sums(tmp_path: Path) -> None:

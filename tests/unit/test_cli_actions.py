@@ -265,3 +265,9 @@ def test_dead_letters_are_sent_again_until_there_are_none(stack: Stack) -> None:
     found = sqs.receive_message(QueueUrl=intake, MaxNumberOfMessages=10)["Messages"]
     assert sorted(message["Body"] for message in found) == ["letter 0", "letter 1", "letter 2"]
     assert "Messages" not in sqs.receive_message(QueueUrl=dead)
+
+
+def test_a_provider_that_is_nearly_one_is_suggested(stack: Stack) -> None:
+    done = run("pause", "topas")
+    assert done.exit_code == 2
+    assert "did you mean topaz?" in done.stderr

@@ -173,7 +173,7 @@ def folder(tmp_path: Path) -> Path:
     done, lost = named(completed(0), "a.jpg"), named(completed(2), "../../etc/passwd")
     failed = replace(named(completed(1), "b.jpg"), status=JobStatus.FAILED, error_code="ProviderFailed", error="broke")
     waits = replace(named(completed(3), "c.jpg"), status=JobStatus.IN_DOUBT, completed_at=None)
-    home = out / accounts.FOLDER / "simulated"
+    home = out / accounts.ACCOUNT / "simulated"
     home.mkdir(parents=True)
     journal = Journal(home / "ledger.jsonl")
     rows = [items.job_item(job) for job in (done, lost, failed, waits)]
@@ -253,7 +253,7 @@ def test_a_run_writes_its_page_and_names_its_own_command_for_failures(folder: Pa
 
 
 def test_a_simulated_run_has_its_own_page_in_a_folder_that_also_has_real_runs(folder: Path, tmp_path: Path) -> None:
-    home = folder / accounts.FOLDER / accounts.REAL
+    home = folder / accounts.ACCOUNT / accounts.REAL
     home.mkdir()
     journal = Journal(home / "ledger.jsonl")
     row = items.job_item(named(completed(8), "paid.jpg"))

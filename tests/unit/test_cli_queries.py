@@ -107,7 +107,7 @@ def test_accounts_are_shown_and_a_drift_is_accepted(application: ApplicationUnde
 def test_a_vendor_that_shows_no_account_is_no_failure(application: ApplicationUnderTest) -> None:
     answer = run("reconcile", "--accept")
     assert answer.exit_code == 0
-    assert "tells no balance, which is normal" in answer.stdout
+    assert "tells no balance, or has no key here" in answer.stdout
 
 
 def refusal(code: str) -> ClientError:
@@ -142,6 +142,17 @@ def test_every_foreseen_end_is_a_sentence_and_a_code(
     assert words in answer.stderr
     assert "\x1b" not in answer.stderr
     assert len(answer.stderr.splitlines()) == 1
+
+
+def test_a_local_stack_that_has_ended_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(stack: str) -> None:
+        raise EndpointConnectionError(endpoint_url="https://127.0.0.1:1")
+
+    monkeypatch.setattr(deployment, "connect", fails)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://127.0.0.1:1")
+    assert "has ended" in run("status").stderr
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://vpce.example.com")
+    assert "has ended" not in run("status").stderr
 
 
 @pytest.mark.parametrize("missing", ["AWS_ACCESS_KEY_ID", "AWS_DEFAULT_REGION"])

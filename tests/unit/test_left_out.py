@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from darkroom_local.folder.left_out import lines
+from darkroom_local.folder.source import FolderSource
 from darkroom_local.folder.uploads import items_in, picture_suffixes
 from darkroom_local.run import screening
 
@@ -48,6 +49,19 @@ def test_the_formats_of_the_runs_provider_are_taken(
         "left out: 1 TIFF: c.tif. Use --set provider=aimlapi or topaz or uwear, or convert the files first.",
         "left out: 1 GIF: d. Give the name one of these endings: .gif .jfif .jpe .jpeg .jpg .png .webp.",
     ]
+
+
+def test_results_of_earlier_runs_are_no_pictures_of_the_folder_above_them(tmp_path: Path) -> None:
+    for name in ("a.jpg", "trip/small/a.jpg", "trip/small/deep/b.jpg", "trip/small/.darkroom/lock", "trip/c.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"\xff\xd8\xff")
+    items = items_in(tmp_path, {})
+    assert [item.key for item in items] == ["a.jpg", "trip/c.jpg"] == list(FolderSource(tmp_path).files())
+    assert lines(tmp_path, tmp_path / "out", items, picture_suffixes({}, {})) == [
+        "left out: 3 of earlier runs: trip/small/.darkroom/lock, trip/small/a.jpg, trip/small/deep/b.jpg. The folders hold "
+        "results. To enhance results, name their folder itself."
+    ]
+    assert [item.key for item in items_in(tmp_path / "trip" / "small", {})] == ["a.jpg", "deep/b.jpg"]
 
 
 def test_webp_and_gif_are_left_out_where_the_provider_does_not_take_them(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ budget leaves.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,11 @@ def photo(tmp_path: Path) -> Item:
 
 def test_the_question_names_pictures_credits_and_dollars(photo: Item) -> None:
     asked = str(estimate([photo, photo], {"CreditPriceUsd": "topaz=0.25"}, TOPAZ))
-    assert asked == "2 pictures to the real Topaz API, paid with your credits: about 2 credits, 0.5 USD"
+    assert asked == "2 pictures to the real Topaz API, paid with your credits: about 2 credits, 0.50 USD"
+
+
+def test_one_credit_is_told_as_one(photo: Item) -> None:
+    assert "about 1 credit, 0.12 USD" in str(estimate([photo], {}, TOPAZ))
 
 
 def test_a_file_that_is_no_picture_has_no_known_price(photo: Item) -> None:
@@ -36,5 +41,8 @@ def test_what_the_budget_leaves_counts_earlier_runs() -> None:
     rows = {("BUDGET#topaz", f"{datetime.now(UTC):%Y-%m}"): {"committed": {"N": "10"}}}
     assert budget_left(rows, {"MonthlyCreditLimit": "12"}, "topaz") == (
         "This month's budget leaves 2 of 12 topaz credits."
+    )
+    assert budget_left(rows, {"MonthlyCreditLimit": "12"}, "topaz", Decimal(3)) == (
+        "This month's budget leaves 2 of 12 topaz credits. What does not fit is refused, unpaid."
     )
     assert budget_left(rows, {}, "topaz") == ""

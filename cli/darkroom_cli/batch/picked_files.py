@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from darkroom import folder_files, output_keys
+from darkroom_local.folder import earlier_results
 
 PICTURES = frozenset(suffix for suffixes in output_keys.SUFFIXES.values() for suffix in suffixes)
 
@@ -34,24 +35,49 @@ class Picked:
     files: Sequence[PickedFile]
     left_out: int = 0  # files of folders whose names are no pictures', or end in none of the stack's InputSuffixes
     folder_files: Sequence[Path] = ()  # `darkroom.toml` files, which are not uploaded
+    unusable: Sequence[
+        tuple[PickedFile, str]
+    ] = ()  # files of folders whose keys no upload may have, each with the reason
+    results: int = 0  # files of folders that lie in the folder of results, or in one of a local run
 
 
-def pick(paths: Sequence[Path], below: str = "", suffixes: Sequence[str] = ()) -> Picked:
+def pick(paths: Sequence[Path], below: str = "", suffixes: Sequence[str] = (), out: Path | None = None) -> Picked:
     """Return the files that `paths` name, files or folders. `below` is put before each key, and `suffixes` are the stack's
-    InputSuffixes. Raises UnusableFiles for a path that does not exist, a key that no upload may have, and two files with one
-    key."""
+    InputSuffixes. `out` is the folder of results: where it lies in a folder, the files in it are left out, or a repeated command
+    would pay for results. Raises UnusableFiles for a path that does not exist, a file that is named and whose key no upload may
+    have, and two files with one key."""
     found: dict[str, Path] = {}
-    left_out, settings = 0, list[Path]()
+    left_out, results, settings, unusable = 0, 0, list[Path](), list[tuple[PickedFile, str]]()
+    inside, earlier = _inside(out, paths), _earlier(paths)
     for path, name, is_named in _all(paths):
-        if folder_files.is_folder_file(name):
+        if path in earlier or (inside and not is_named and path.parent.resolve().is_relative_to(inside)):
+            results += 1
+        elif folder_files.is_folder_file(name):
             settings.append(path)
         elif not is_named and not (path.suffix.lower() in PICTURES and name.endswith(tuple(suffixes) or "")):
             left_out += 1
+        elif why := _unusable(below + name, suffixes):
+            if is_named:
+                raise UnusableFiles(f"{str(path)!r}: {why}")
+            unusable.append((PickedFile(path, below + name), why))
         else:
-            _add(found, below + name, path, suffixes)
-    if not found:
-        raise UnusableFiles("there is no picture to upload in the files and folders that were given")
-    return Picked([PickedFile(found[key], key) for key in sorted(found)], left_out, settings)
+            _add(found, below + name, path)
+    if not found and not unusable:
+        why = ": all of them are in --out or in another folder of results" if results else ""
+        raise UnusableFiles(f"there is no picture to upload in the files and folders that were given{why}")
+    return Picked([PickedFile(found[key], key) for key in sorted(found)], left_out, settings, unusable, results)
+
+
+def _inside(out: Path | None, paths: Sequence[Path]) -> Path | None:
+    """Return the folder of results if it is one of the folders of `paths`, or lies in one; otherwise None."""
+    base = out.resolve() if out else None
+    return base if base and any(path.is_dir() and base.is_relative_to(path.resolve()) for path in paths) else None
+
+
+def _earlier(paths: Sequence[Path]) -> set[Path]:
+    """Return the results of local runs in the folders of `paths`."""
+    folders = [path for path in paths if path.is_dir()]
+    return {file for folder in folders for file in earlier_results.among(folder.rglob("*"), folder)}
 
 
 def _all(paths: Sequence[Path]) -> Iterator[tuple[Path, str, bool]]:
@@ -68,14 +94,19 @@ def _all(paths: Sequence[Path]) -> Iterator[tuple[Path, str, bool]]:
             raise UnusableFiles(f"{str(path)!r} is neither a file nor a folder")
 
 
-def _add(found: dict[str, Path], key: str, path: Path, suffixes: Sequence[str]) -> None:
+def _unusable(key: str, suffixes: Sequence[str]) -> str:
+    """Return why no upload may have the key, or an empty text."""
+    if not output_keys.is_upload(key, suffixes=suffixes):
+        allowed = f"; the stack takes only {', '.join(suffixes)} (InputSuffixes)" if suffixes else ""
+        return f"Darkroom takes no upload with the key {key!r}{allowed}"
+    if len(key.encode(errors="replace")) > output_keys.S3_KEY_LIMIT_BYTES or not key.isprintable():
+        return "S3 takes keys of up to 1,024 bytes without control characters; rename it"
+    return ""
+
+
+def _add(found: dict[str, Path], key: str, path: Path) -> None:
     if key in found and found[key].resolve() != path.resolve():
         raise UnusableFiles(
             f"{str(found[key])!r} and {str(path)!r} would both be uploaded as {key!r}: send one of them with --to FOLDER/"
         )
-    if not output_keys.is_upload(key, suffixes=suffixes):
-        allowed = f"; the stack takes only {', '.join(suffixes)} (InputSuffixes)" if suffixes else ""
-        raise UnusableFiles(f"{str(path)!r}: Darkroom takes no upload with the key {key!r}{allowed}")
-    if len(key.encode()) > output_keys.S3_KEY_LIMIT_BYTES or not key.isprintable():
-        raise UnusableFiles(f"{str(path)!r}: S3 takes keys of up to 1,024 bytes without control characters; rename it")
     found[key] = path

@@ -69,12 +69,12 @@ def not_sent(pictures: Sequence[Picture]) -> Iterator[str]:
         yield f"… and {len(left) - SHOWN} more were not sent; --json lists all"
 
 
-def same_bytes(pictures: Sequence[Picture]) -> Iterator[str]:
-    """Yield the keys of pictures that have the same bytes."""
+def same_bytes(pictures: Sequence[Picture]) -> list[list[str]]:
+    """Return the groups of keys whose pictures have the same bytes."""
     keys: dict[str, list[str]] = {}
     for picture in pictures:
         keys.setdefault(picture.mark, []).append(picture.file.key)
-    yield from (", ".join(sorted(names)) for names in keys.values() if len(names) > 1)
+    return [sorted(names) for names in keys.values() if len(names) > 1]
 
 
 def sums(pictures: Sequence[Picture]) -> Iterator[str]:

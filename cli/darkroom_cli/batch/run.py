@@ -19,7 +19,7 @@ from darkroom_cli.console import bars, exit_codes, terminal
 from darkroom_cli.console.confirmation import agree
 from darkroom_cli.console.errors import say
 from darkroom_cli.console.machine_output import print_json_lines
-from darkroom_cli.costs import budget_room, price_words
+from darkroom_cli.costs import budget_room, copies, price_words
 from darkroom_cli.costs.plan_report import Report
 from darkroom_cli.stack import batch_reader
 from darkroom_cli.stack.batch_reader import has_ended
@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     from darkroom_cli.stack.deployment import Deployment
 
 PAID_AGAIN = {
-    "sent before, and paid again": (Standing.SAME, Standing.OTHER_SETTINGS),
+    "sent before, and paid again": (Standing.SAME,),
+    "sent before with other settings, and paid again; the new results replace the earlier ones": (
+        Standing.OTHER_SETTINGS,
+    ),
     "in the place of another picture": (Standing.OTHER_PICTURE,),
 }
 UNASKED = 20  # the command asks before it pays for more pictures than this
@@ -53,6 +56,7 @@ class BatchRun:
         """Screen the files, ask, send, follow and report. After Ctrl-C, say how to come back."""
         self._say_what_is_left_out(picked)
         self._keep(screen(picked.files))
+        self._keep(Picture(file, Fate.REFUSED, message=why) for file, why in picked.unusable)
         self._announce(yes)
         try:
             self._send()
@@ -89,6 +93,9 @@ class BatchRun:
         if picked.left_out:
             what = "is no picture" if picked.left_out == 1 else "are no pictures"
             self._say(f"left out: {_files(picked.left_out)} that by name {what} for this stack")
+        if picked.results:
+            what = "is a result" if picked.results == 1 else "are results"
+            self._say(f"left out: {_files(picked.results)} that {what}")
         for path in picked.folder_files:
             self._say(f"not uploaded: {path}; what counts is the darkroom.toml in the input bucket")
 
@@ -105,8 +112,8 @@ class BatchRun:
         for words, kinds in PAID_AGAIN.items():
             if count := sum(standing[kind] for kind in kinds):
                 self._say(f"{words}: {_files(count)}")
-        for names in report.same_bytes(to_send):
-            self._say(f"the same bytes, paid for each: {names}")
+        for line in copies.lines(report.same_bytes(to_send)):
+            self._say(line)
         forecasts = [picture.forecast for picture in to_send if picture.forecast]
         self._say_what_does_not_fit(forecasts)
         price = price_words.price_of(forecasts)

@@ -68,7 +68,7 @@ def enhance(
         deployed = deployment.connect(stack)
         configuration = deployed.container.configuration
         try:
-            picked = picked_files.pick(files, configuration.prefix + _folder(to), configuration.suffixes)
+            picked = picked_files.pick(files, configuration.prefix + _folder(to), configuration.suffixes, out)
         except picked_files.UnusableFiles as unusable:
             raise Inapplicable(str(unusable)) from None
         _check(deployed, above)

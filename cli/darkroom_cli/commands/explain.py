@@ -7,6 +7,7 @@ credits (null if only the vendor knows), usd, and budgets (as `darkroom plan` ha
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -51,13 +52,21 @@ def explain(
 
 
 def facts(place: Place, above: Sequence[Layer]) -> dict[str, Any]:
-    """Return what is known of the upload, in JSON's types. Raises WrongDefaults, and errors of the network."""
+    """Return what is known of the upload, in JSON's types. Raises Inapplicable if there is no such object, WrongDefaults, and
+    errors of the network."""
+    from darkroom.errors import Inapplicable, SourceDenied, SourceGone
     from darkroom.queue_messages import plain
     from darkroom_cli.commands.plan import with_stack
     from darkroom_cli.costs import forecast
     from darkroom_cli.costs.plan_report import Report, as_object
 
-    found = forecast.of_upload(place.quote, place.uploads[0], above)
+    upload = place.uploads[0]
+    try:
+        with contextlib.suppress(SourceDenied, OSError):  # which the forecast tells
+            place.quote.sources.find(upload)
+    except SourceGone:
+        raise Inapplicable(f"there is no object {upload.bucket}/{upload.key}") from None
+    found = forecast.of_upload(place.quote, upload, above)
     plan, report = found.plan, with_stack(place, Report([found], []))
     return {
         "key": found.key,
@@ -111,7 +120,7 @@ def _print(found: dict[str, Any]) -> None:
     if found["settings"]:
         console.print(_settings_table(found["settings"]))
     lines = {
-        "dropped": "; ".join(found["notes"]),
+        "noted": "; ".join(found["notes"]),
         "endpoint": found["endpoint"],
         "request": found["request"] and ", ".join(f"{name}={value}" for name, value in found["request"].items()),
         "sent by": found["sent_by"],

@@ -148,7 +148,8 @@ def up(
         option_checks.check_parameters(chosen)
         option_checks.check_faults(simulator_processes.faults_by_vendor(fault or []))
         if background.standing_stack(_state(state)) is None:
-            typer.echo(f"# starting the embedded cloud with {wording.providers(_api_key())} …", err=as_json)
+            # On standard error, because `eval "$(darkroom local up)"` hides standard output, and the real API charges.
+            typer.echo(f"# starting the embedded cloud with {wording.providers(_api_key())} …", err=True)
         stands = background.up(
             _state(state), topaz_api_key=_api_key(), speed=speed, faults=fault or [], parameters=chosen
         )

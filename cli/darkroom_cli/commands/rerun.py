@@ -13,6 +13,7 @@ from darkroom_cli.console.confirmation import Yes, agree
 from darkroom_cli.console.errors import reported, say
 from darkroom_cli.console.machine_output import AsJson, tell
 from darkroom_cli.options.choices import offered, parser
+from darkroom_cli.options.completion import JOB_HELP
 from darkroom_cli.options.times import Since, first_moment
 from darkroom_cli.stack import deployment
 from darkroom_cli.stack.deployment import DEFAULT_STACK, Deployment, Stack
@@ -22,12 +23,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-Reference = Annotated[
-    str | None,
-    typer.Argument(
-        metavar="[JOB]", help="The job's id, or the key of its upload: key or s3://bucket/key (the newest job)."
-    ),
-]
+Reference = Annotated[str | None, typer.Argument(metavar="JOB", help=JOB_HELP)]
 Completed = Annotated[
     bool, typer.Option("--completed", help="Run JOB again even if it already has a result. You pay for it again.")
 ]

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import shutil
 import sys
 import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NoReturn
+from urllib.parse import urlsplit
 
 import typer
 
 from darkroom_cli.console import exit_codes
 
 if TYPE_CHECKING:
-    from botocore.exceptions import ClientError
+    from botocore.exceptions import BotoCoreError, ClientError
 
 DENIED = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"})
 BAD_CREDENTIALS = frozenset(
@@ -27,6 +29,7 @@ BAD_CREDENTIALS = frozenset(
         "RequestExpired", "SignatureDoesNotMatch", "UnrecognizedClientException",
     }
 )  # fmt: skip
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 HOW = "see docs/commands.md"
 
 
@@ -93,7 +96,20 @@ def _foreseen() -> Iterator[None]:
     except ClientError as error:
         _end(_refusal(error), exit_codes.NOT_POSSIBLE)
     except BotoCoreError as error:  # no credentials, no region, an unknown profile or no connection
-        _end(f"AWS cannot be used: {error} ({HOW})", exit_codes.NOT_POSSIBLE)
+        _end(f"AWS cannot be used: {error} ({_why_unreachable(error) or HOW})", exit_codes.NOT_POSSIBLE)
+
+
+def _why_unreachable(error: BotoCoreError) -> str:
+    """Return what to do if the address is that of a local stack that has ended; otherwise an empty text."""
+    from botocore.exceptions import EndpointConnectionError
+
+    named = os.environ.get("AWS_ENDPOINT_URL", "")
+    if not isinstance(error, EndpointConnectionError) or urlsplit(named).hostname not in LOOPBACK:
+        return ""
+    return (
+        'the local stack that AWS_ENDPOINT_URL names has ended: eval "$(darkroom local up)" starts one; for AWS, '
+        "unset AWS_ENDPOINT_URL AWS_CA_BUNDLE AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_DEFAULT_REGION"
+    )
 
 
 def _refusal(error: ClientError) -> str:

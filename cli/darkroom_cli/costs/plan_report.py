@@ -27,6 +27,7 @@ from rich.text import Text
 
 from darkroom.queue_messages import plain
 from darkroom_cli.console.errors import visible
+from darkroom_cli.costs import copies
 from darkroom_cli.costs.budget_room import Room
 from darkroom_cli.costs.forecast import Fate, Forecast
 
@@ -113,8 +114,8 @@ def tables(report: Report) -> Iterator[Table | Text]:
         yield _rooms_table(report.rooms)
     if report.seconds is not None:
         yield Text(f"about {_duration(report.seconds)} at {report.submits_at_once} submits at once")
-    for keys in report.same_bytes:
-        yield Text(visible(f"the same bytes, paid for {len(keys)} times: {', '.join(keys)}"))
+    for line in copies.lines(report.same_bytes):
+        yield Text(visible(line))
     for each in report.refused[:SHOWN_REFUSALS]:
         yield Text(visible(f"refused, unpaid: {each.key}: {each.code}: {each.message}"))
     if len(report.refused) > SHOWN_REFUSALS:

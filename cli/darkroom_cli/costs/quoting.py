@@ -57,6 +57,8 @@ def parse_settings(pairs: Sequence[str]) -> list[Layer]:
         key, equals, value = (word.strip() for word in pair.partition("="))
         if not (key and equals):
             raise typer.BadParameter(f"{pair!r} is not key=value, as in scale=2", param_hint="--set")
+        if key in values:
+            raise typer.BadParameter(f"{key} is given twice; keep one of them", param_hint="--set")
         values[key] = value
     return [Layer(COMMAND, values, carried_by_object=True, closed=True)] if values else []
 

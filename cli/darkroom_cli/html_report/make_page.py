@@ -128,11 +128,17 @@ def of_demo(stack: LocalStack, out: Path, originals: Path, results: Path, tell: 
 def _after_a_run(read: Callable[[], ReportSource], out: Path, tell: Callable[[str], None]) -> None:
     """Write a page of what `read` returns. Whatever fails is told and is no failure of the run, whose results are saved. Raises
     NoAccount."""
+    from rich.console import Console
+
     from darkroom_cli.html_report import page_contents, page_file, run_source
 
     target = out / PAGE
     try:
-        page_file.save(page_contents.gather(read(), PICTURES), target)
+        with Console(stderr=True).status("Writing the page …") as status:  # large pictures take a second each, or more
+            contents = page_contents.gather(
+                read(), PICTURES, lambda done: status.update(f"Writing the page: {done} pictures …")
+            )
+            page_file.save(contents, target)
     except run_source.NoAccount:
         raise
     except page_file.NotWritable as error:

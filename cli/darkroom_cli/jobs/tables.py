@@ -106,7 +106,7 @@ def summary(jobs: Sequence[Job]) -> str:
 def accounts_table(compared: Mapping[str, Comparison | None]) -> FittedTable:
     """Return a table that compares the account of each provider with the ledger, in the account's unit.
 
-    `compared` has None for a vendor that tells no balance.
+    `compared` has None for a vendor that tells no balance, or for which the stack has no key.
     """
     table = Table(box=box.SIMPLE, pad_edge=False)
     table.add_column("provider")
@@ -114,7 +114,7 @@ def accounts_table(compared: Mapping[str, Comparison | None]) -> FittedTable:
         table.add_column(name, justify="right")
     for provider, found in compared.items():
         if found is None:
-            table.add_row(cell(provider), Text("tells no balance, which is normal for it", "dim"))
+            table.add_row(cell(provider), Text("tells no balance, or has no key here", "dim"))
             continue
         drift = Text(amount(found.drift), "bold red" if found.drift else "")
         table.add_row(cell(provider), *map(amount, _numbers(found)), drift)
@@ -126,7 +126,7 @@ def _numbers(found: Comparison) -> tuple[Decimal, ...]:
 
 
 def account_facts(provider: str, found: Comparison | None) -> dict[str, object]:
-    """Return a comparison for programs. The numbers are null for a vendor that tells no balance."""
+    """Return a comparison for programs. The numbers are null where there is nothing to compare."""
     numbers = (None,) * 6 if found is None else (*_numbers(found), found.drift)
     return {"provider": provider, **dict(zip(ACCOUNT_KEYS, numbers, strict=True))}
 

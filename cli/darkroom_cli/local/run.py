@@ -14,6 +14,7 @@ import typer
 from darkroom_cli.console import exit_codes
 from darkroom_cli.console.confirmation import agree
 from darkroom_cli.console.machine_output import print_json_lines
+from darkroom_cli.costs import copies
 from darkroom_cli.html_report import make_page
 from darkroom_cli.local import wording
 from darkroom_local.folder import hot_folder, left_out, rules, uploads
@@ -68,7 +69,8 @@ def run_folder(request: Request) -> int:
         return 0
     to_pay = [item for item in files.to_do if screening.is_paid(item, real)]
     rows = accounts.rows(request.out)
-    question = [price_estimate.question(to_pay, parameters, who.providers, rows)]
+    alike = copies.of_files({item.key: item.path for item in to_pay})
+    question = [price_estimate.question(to_pay, parameters, who.providers, rows), *copies.lines(alike)]
     if submitted := sum(item.key in paid for item in to_pay):
         question.append(f"An earlier run submitted {submitted} of them. What has not changed since is not paid again.")
     if request.watch and real:
@@ -142,6 +144,8 @@ def _run(
     if not any(outcome.is_lost for outcome in outcomes):
         account.forget_results()
     failed = close(outcomes, request.out, console)
+    if isinstance(files, Screened) and (left := len(files.to_do) + len(files.unusable) - len(outcomes)) > 0:
+        request.say(f"{left} not sent, and not paid. Run the same command again for the rest.")
     again = shlex.join(["darkroom", *sys.argv[1:]])
     make_page.of_run(outcomes, request.out, request.folder, again, request.say, is_real=account.is_real)
     if request.as_json:

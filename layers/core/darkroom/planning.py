@@ -158,7 +158,8 @@ def with_price(plan: Plan, credits: Decimal, limits: Limits) -> Plan:
     name = min(present, key=lambda bound: present[bound], default=None)
     if name is not None and credits > present[name]:
         raise PriceAboveLimit(
-            f"the job costs {credits} credits with {plan.model}; {name} allows {present[name].normalize():f}"
+            f"the job costs {credits} credit{'' if credits == 1 else 's'} with {plan.model}; "
+            f"{name} allows {present[name].normalize():f}"
         )
     return replace(plan, credits=credits)
 

@@ -9,15 +9,17 @@ from pathlib import Path
 from darkroom import catalog
 from darkroom.model import ImageFormat
 from darkroom.output_keys import FOLDER_FILE, SUFFIXES
+from darkroom_local.folder import earlier_results
 from darkroom_local.folder.uploads import Item
 
 _HEAD_BYTES = 16
-_HIDDEN, _UNREADABLE, _EMPTY, _OTHER = "hidden", "unreadable", "empty", "no picture"
+_HIDDEN, _UNREADABLE, _EMPTY, _OTHER, _RESULT = "hidden", "unreadable", "empty", "no picture", "of earlier runs"
 _NOT_TAKEN = "Darkroom does not take this format. Convert the files first."
 _WHY = {
     "JPEG": "", "PNG": "", "TIFF": "", "HEIC": _NOT_TAKEN, "AVIF": _NOT_TAKEN, "WebP": "", "GIF": "", "BMP": _NOT_TAKEN,
     _HIDDEN: "Files and folders whose names begin with a dot are not sent.", _UNREADABLE: "The files cannot be read.",
     _EMPTY: "The files have no content.", _OTHER: "",
+    _RESULT: "The folders hold results. To enhance results, name their folder itself.",
 }  # fmt: skip
 _STARTS = {
     b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG", b"II*\0": "TIFF", b"MM\0*": "TIFF", b"GIF8": "GIF", b"BM": "BMP",
@@ -31,7 +33,9 @@ def lines(folder: Path, out: Path, taken: Iterable[Item], suffixes: Collection[s
     kind, examples and the reason. `suffixes` are the endings of the formats that the run's provider takes."""
     known, base = {item.path for item in taken}, out.resolve()
     kinds: dict[str, list[str]] = defaultdict(list)
-    for path in sorted(folder.rglob("*")):
+    files = sorted(folder.rglob("*"))
+    results = earlier_results.among(files, folder)
+    for path in files:
         if (
             path.is_file()
             and path.name != FOLDER_FILE
@@ -40,7 +44,8 @@ def lines(folder: Path, out: Path, taken: Iterable[Item], suffixes: Collection[s
         ):
             name = path.relative_to(folder)
             is_hidden = any(part.startswith(".") for part in name.parts)
-            kinds[_HIDDEN if is_hidden else kind_of(path)].append(name.as_posix())
+            kind = _RESULT if path in results else _HIDDEN if is_hidden else kind_of(path)
+            kinds[kind].append(name.as_posix())
     return [_line(kind, kinds[kind], _why(kind, suffixes)) for kind in _WHY if kind in kinds]
 
 

@@ -16,6 +16,7 @@ from darkroom import folder_files
 from darkroom.errors import SourceGone
 from darkroom.model import SourceObject, Upload
 from darkroom.ports import FolderText
+from darkroom_local.folder import earlier_results
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,9 @@ class FolderSource:
     elsewhere: Mapping[str, Path] = field(default_factory=dict)
 
     def files(self) -> Iterator[str]:
-        """Yield the keys of all files, sorted. Hidden files and folders are passed over."""
-        for path in sorted(self.root.rglob("*")):
+        """Yield the keys of all files, sorted. Hidden files and folders, and results of local runs, are passed over."""
+        found = list(self.root.rglob("*"))
+        for path in sorted(set(found) - earlier_results.among(found, self.root)):
             relative = path.relative_to(self.root)
             if path.is_file() and not any(part.startswith(".") for part in relative.parts):
                 yield relative.as_posix()

@@ -21,7 +21,7 @@ from darkroom.configuration import BadConfiguration, Configuration
 from darkroom.model import SourceObject
 from darkroom.setting_layers import canonical, metadata_name
 from darkroom_local.emulator.persistence import VERSION_HEADER
-from darkroom_local.folder import rules
+from darkroom_local.folder import earlier_results, rules
 from darkroom_local.folder.rules import FolderRules, WrongFile
 
 DEFAULT_PROVIDER = "topaz"  # of the stack's parameter Provider
@@ -85,8 +85,8 @@ def _suffixes_of(providers: Iterable[str]) -> frozenset[str]:
 
 
 def items_in(folder: Path, settings: Mapping[str, str], parameters: Mapping[str, str] | None = None) -> list[Item]:
-    """Return the pictures below `folder` that their provider takes, sorted by path. Hidden files and folders are left out. Raises
-    UnusableSetting if a `darkroom.toml` is wrong."""
+    """Return the pictures below `folder` that their provider takes, sorted by path. Hidden files and folders are left out,
+    and so are folders of results of earlier runs. Raises UnusableSetting if a `darkroom.toml` is wrong."""
     below, suffixes = FolderRules(folder), picture_suffixes(settings, parameters or {})
     try:
         found = [
@@ -180,6 +180,8 @@ def parse_parameters(pairs: Iterable[str]) -> dict[str, str]:
         key, equals, value = pair.partition("=")
         if not equals or not key.strip():
             raise UnusableSetting(f"{pair!r} is not of the form key=value, as in scale=2.")
+        if key.strip() in parsed:
+            raise UnusableSetting(f"{key.strip()} is given twice. Keep one of them.")
         parsed[key.strip()] = value.strip()
     return parsed
 
@@ -232,5 +234,6 @@ def _encoded_word(value: str) -> str:
 
 
 def _visible_files(folder: Path) -> list[Path]:
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return sorted(p for p in files if not any(part.startswith(".") for part in p.relative_to(folder).parts))
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    shown = {p for p in files if not any(part.startswith(".") for part in p.relative_to(folder).parts)}
+    return sorted(shown - earlier_results.among(shown, folder))

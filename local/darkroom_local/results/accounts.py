@@ -20,10 +20,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from darkroom_local.emulator import ledger_journal, persistence
+from darkroom_local.folder.earlier_results import ACCOUNT
 from darkroom_local.folder.uploads import Item
 from darkroom_local.machine.disk_sync import sync_folder
 
-FOLDER = ".darkroom"
 MARKER = "DARKROOM_ACCOUNT"  # every process of a run has this environment variable, with the path of its account
 REAL, _JOURNAL = "real", "ledger.jsonl"
 _WORK = "darkroom-stack-"
@@ -126,7 +126,7 @@ def end_survivors(root: Path) -> None:
 
 
 def _home(out: Path, *, is_real: bool) -> Path:
-    return out.resolve() / FOLDER / (REAL if is_real else "simulated")
+    return out.resolve() / ACCOUNT / (REAL if is_real else "simulated")
 
 
 def _processes_of(root: Path) -> list[int]:

@@ -13,7 +13,7 @@ IN_DOUBT = (
     "To have it made anew, and perhaps paid again, give the file another name."
 )
 CURES: dict[ErrorCode, str] = {
-    ErrorCode.INVALID_SETTING: f"Correct the --set that the message names. {_AGAIN}",
+    ErrorCode.INVALID_SETTING: f"Correct the setting that the message names. {_AGAIN}",
     ErrorCode.UNKNOWN_MODEL: f"Set `model` to one of the names in the message. {_AGAIN}",
     ErrorCode.UNSUPPORTED_FORMAT: f"Replace the file by a whole picture in a format that the message names. {_AGAIN}",
     ErrorCode.IMAGE_TOO_LARGE: (

@@ -59,6 +59,11 @@ class JobView:
         return self.status is JobStatus.CLAIMED and self.error_code in _NEEDS_OPERATOR
 
     @property
+    def waits_because(self) -> str:
+        """Why the job is not sent yet and will be tried again, or an empty text."""
+        return (self.error or "") if self.status is JobStatus.CLAIMED and not self.needs_operator else ""
+
+    @property
     def word(self) -> str:
         """The job's state as a word for people."""
         if self.status is None:

@@ -5,6 +5,7 @@ Every text that came from a file name, a bucket or a provider is escaped: no con
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -16,9 +17,12 @@ from rich.text import Text
 from darkroom_local.folder.picture_sizes import Size
 from darkroom_local.results.downloads import Outcome
 from darkroom_local.results.job_views import JobView
+from darkroom_local.run.credits_csv import CREDITS_FILE
 from darkroom_local.run.progress_display import STYLES, amount, dollars, number, unit_of, visible
 
 _LEFT_SHOWN = 20
+_REASONS_SHOWN = 20  # of failures; credits.csv has all
+_NAMES_SHOWN = 3  # of files that failed alike
 _WIDE = 130  # columns that the whole table needs
 
 
@@ -107,14 +111,25 @@ def _total(amounts: Iterable[Decimal | None]) -> Decimal:
 
 
 def failures(outcomes: Iterable[Outcome]) -> list[Text]:
-    """Return a text for each file without a result. It has the error code, the message, and what to do."""
-    texts: list[Text] = []
+    """Return a text for each reason why files have no result: the files, the error code, the message, and what to do."""
+    alike: dict[tuple[str, str, str], list[str]] = {}
     for outcome in outcomes:
         if outcome.is_failure:
-            head = f"{visible(outcome.item.key)}: {visible(outcome.code or outcome.word)}"
-            said = [f"  {visible(line)}" for line in (outcome.message, outcome.cure and f"→ {outcome.cure}") if line]
-            texts.append(Text("\n".join([head, *said])))
+            reason = (outcome.code or outcome.word, outcome.message, outcome.cure)
+            alike.setdefault(reason, []).append(outcome.item.key)
+    texts = [_reason(*reason, keys) for reason, keys in itertools.islice(alike.items(), _REASONS_SHOWN)]
+    if rest := sum(len(keys) for keys in itertools.islice(alike.values(), _REASONS_SHOWN, None)):
+        files = f"{rest} more file{'' if rest == 1 else 's'}"
+        texts.append(Text(f"and {files} without a result; {CREDITS_FILE} has the reason of each"))
     return texts
+
+
+def _reason(code: str, message: str, cure: str, keys: Sequence[str]) -> Text:
+    """Return the text for files that ended alike."""
+    more = f" and {len(keys) - _NAMES_SHOWN} more" if len(keys) > _NAMES_SHOWN else ""
+    head = f"{', '.join(visible(key) for key in keys[:_NAMES_SHOWN])}{more}: {visible(code)}"
+    said = [f"  {visible(line)}" for line in (message, cure and f"→ {cure}") if line]
+    return Text("\n".join([head, *said]))
 
 
 def left_behind(done: Sequence[Outcome], charged: Sequence[Outcome], out: Path) -> str:
@@ -134,5 +149,5 @@ def left_behind(done: Sequence[Outcome], charged: Sequence[Outcome], out: Path) 
 
 def _process(job: JobView) -> str:
     process = f"{job.provider or ''} process {job.process_id}" if job.process_id else "without a process id yet"
-    reserved = f", {number(job.credits_reserved)} credits reserved" if job.credits_reserved is not None else ""
+    reserved = f", {amount(job.credits_reserved, job.provider)} reserved" if job.credits_reserved is not None else ""
     return visible(process + reserved)

@@ -18,6 +18,7 @@ from darkroom.model import Limits
 from darkroom_local.emulator.ledger_journal import Key, Row
 from darkroom_local.folder import plans
 from darkroom_local.folder.uploads import Item
+from darkroom_local.run.progress_display import amount, dollars
 from darkroom_local.stack.provider_choice import CAN_BE_REAL
 
 _VARIABLES = {
@@ -37,7 +38,7 @@ class Estimate:
 
     def __str__(self) -> str:
         pictures = f"{self.pictures} picture{'' if self.pictures == 1 else 's'}"
-        price = f"about {_plain(self.credits)} credits, {_plain(self.usd)} USD"
+        price = f"about {amount(self.credits, CAN_BE_REAL)}, {dollars(self.usd)} USD"
         unknown = f" and {self.unpriced} without a known price" if self.unpriced else ""
         return f"{pictures} to the real Topaz API, paid with your credits: {price}{unknown}"
 
@@ -49,8 +50,9 @@ def question(
     `rows` are the ledger's rows of earlier runs."""
     if not items:
         return ""
-    left = budget_left(rows, parameters, CAN_BE_REAL)
-    return "\n".join(filter(None, [str(estimate(items, parameters, allowed)), left]))
+    asked = estimate(items, parameters, allowed)
+    left = budget_left(rows, parameters, CAN_BE_REAL, asked.credits, asked.usd)
+    return "\n".join(filter(None, [str(asked), left]))
 
 
 def estimate(items: Iterable[Item], parameters: Mapping[str, str], allowed: tuple[str, ...]) -> Estimate:
@@ -67,20 +69,28 @@ def limits(parameters: Mapping[str, str]) -> Limits:
     return Configuration(environment).limits(providers())
 
 
-def budget_left(rows: Mapping[Key, Row], parameters: Mapping[str, str], provider: str) -> str:
-    """Return a sentence that says what is left of this month's limits, or an empty text if there is no limit. `rows` are the
-    ledger's rows of earlier runs."""
+def budget_left(
+    rows: Mapping[Key, Row],
+    parameters: Mapping[str, str],
+    provider: str,
+    credits: Decimal = Decimal(0),
+    usd: Decimal = Decimal(0),
+) -> str:
+    """Return a text that says what is left of this month's limits, and whether it is less than `credits` or `usd`, the price of
+    the run. It is empty if there is no limit. `rows` are the ledger's rows of earlier runs."""
     allowed, month = limits(parameters), f"{datetime.now(UTC):%Y-%m}"
     units = {
-        f"{provider} credits": (provider, allowed.monthly_credits.get(provider)),
-        "USD": ("usd", allowed.monthly_usd),
+        f"{provider} credits": (provider, allowed.monthly_credits.get(provider), credits),
+        "USD": ("usd", allowed.monthly_usd, usd),
     }
-    left = [
-        f"{_plain(max(Decimal(0), limit - _committed(rows, key, month)))} of {_plain(limit)} {unit}"
-        for unit, (key, limit) in units.items()
-        if limit
-    ]
-    return f"This month's budget leaves {' and '.join(left)}." if left else ""
+    said, is_short = [], False
+    for unit, (key, limit, price) in units.items():
+        if limit:
+            left = max(Decimal(0), limit - _committed(rows, key, month))
+            said.append(f"{_plain(left)} of {_plain(limit)} {unit}")
+            is_short |= price > left
+    short = " What does not fit is refused, unpaid." if is_short else ""
+    return f"This month's budget leaves {' and '.join(said)}.{short}" if said else ""
 
 
 def _committed(rows: Mapping[Key, Row], unit: str, month: str) -> Decimal:

@@ -6,6 +6,7 @@ Every text from a file name, a bucket or a provider is escaped, so that it shows
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -25,6 +26,7 @@ from darkroom_local.results.job_views import JobView
 
 _PLAIN_WIDTH = 170  # the width of a line in characters, if there is no terminal
 _ROWS_SHOWN = 15
+_REASONS_SHOWN, _REASONS_TOLD = 3, 20  # for which jobs wait: at once on a terminal, in all elsewhere
 _DRAINING = "Nothing more is sent. Waiting for the jobs that were submitted; press Ctrl-C to leave immediately."
 STYLES = {
     JobStatus.COMPLETED: "green", JobStatus.FAILED: "red", JobStatus.REJECTED: "red",
@@ -66,11 +68,12 @@ def progress(to: Console) -> Progress:
 
 
 class PlainProgress:
-    """Prints one line for each job, when the job is over."""
+    """Prints one line for each job, when the job is over, and one for each reason for which jobs wait."""
 
     def __init__(self, to: Console) -> None:
         self._console = to
-        self._shown: set[str] = set()
+        self._shown: set[str] = set()  # ids of jobs
+        self._reasons: set[str] = set()  # for which jobs wait
         self._started = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -82,12 +85,18 @@ class PlainProgress:
         return None
 
     def update(self, jobs: Mapping[str, tuple[Item, JobView]]) -> None:
-        """Print a line for each job that has ended since the last call."""
+        """Print a line for each job that has ended since the last call, and for each new reason to wait."""
         for job_id, (item, job) in jobs.items():
             if job.is_over and job_id not in self._shown:
                 self._shown.add(job_id)
-                line = f"{visible(item.key)}  {_end(job)}"
-                self._console.print(Text(f"{time.monotonic() - self._started:6.1f} s  {line}"), soft_wrap=True)
+                self._say(f"{visible(item.key)}  {_end(job)}")
+            why = job.waits_because
+            if why and why not in self._reasons and len(self._reasons) < _REASONS_TOLD:
+                self._reasons.add(why)
+                self._say(f"{visible(item.key)}  waits, and is tried again: {visible(why)}")
+
+    def _say(self, line: str) -> None:
+        self._console.print(Text(f"{time.monotonic() - self._started:6.1f} s  {line}"), soft_wrap=True)
 
     def draining(self) -> None:
         """Print that the run waits for the submitted jobs."""
@@ -140,7 +149,9 @@ def _live_view(jobs: Sequence[tuple[Item, JobView]]) -> RenderableType:
             Text(_remaining(job)),
         )
     over = sum(job.is_over for _, job in jobs)
-    return Group(table, Text(f"{over} of {len(jobs)} done", "bold"))
+    reasons = Counter(why for _, job in jobs if not job.is_over and (why := job.waits_because))
+    waits = [Text(f"{number} wait: {visible(why)}") for why, number in reasons.most_common(_REASONS_SHOWN)]
+    return Group(table, *waits, Text(f"{over} of {len(jobs)} done", "bold"))
 
 
 def _end(job: JobView) -> str:

@@ -45,7 +45,7 @@ def _grant(unit: str, month: str, price: Decimal, limit: Decimal) -> Write:
     if not limit:
         return Write(**changed)
     if price > limit:
-        raise BudgetExceeded(f"the {unit} limit of {month} is {limit}; this job alone costs {price}")
+        raise BudgetExceeded(f"the {_word(unit)} limit of {month} is {limit}; this job alone costs {price}")
     return Write(**changed, when=[f"{FIRST_OF_PERIOD} OR {ROOM_LEFT}"], values={"room": limit - price})
 
 
@@ -80,5 +80,9 @@ def explain(write: Write, item: Mapping[str, Any]) -> None:
     limit, price = Decimal(str(write.set["limit"])), Decimal(str(write.add["reserved"]))
     left = max(limit - items.number(item, "committed"), Decimal(0))
     raise BudgetExceeded(
-        f"the {unit} limit of {items.text(write.key, 'sk')} is {limit}: {left} left, this job costs {price}"
+        f"the {_word(unit)} limit of {items.text(write.key, 'sk')} is {limit}: {left} left, this job costs {price}"
     )
+
+
+def _word(unit: str) -> str:
+    return "USD" if unit == USD else unit

@@ -47,6 +47,8 @@ KNOWN = "attribute_exists(pk)"
 NOT_PUBLISHED = "attribute_not_exists(#published_at)"
 # No other sweep has rescheduled the job in the meantime. So only one of two simultaneous sweeps does it.
 STILL_DUE = "#due_at = :due_at"
+# No callback has come since the row was read. It would say that the provider has accepted the run, which the list excluded.
+NO_CALLBACK = "attribute_not_exists(#told_at)"
 # No process may ever have been bound to the run, because a run that was paid for must not be sent again.
 NO_PROCESS = "attribute_not_exists(#process_id)"
 # The row of the earlier run is not stored yet. So a rerun that is repeated after a lost answer stores it only once.

@@ -22,6 +22,7 @@ from darkroom.aws.job_transitions import (
     FROM_STATUS,
     KNOWN,
     LEASE_OVER,
+    NO_CALLBACK,
     NOT_PUBLISHED,
     OF_A_CALLBACK,
     OF_A_LOST_ANSWER,
@@ -175,8 +176,9 @@ class DynamoLedger:
         error_code: str | None = None,
         error: str | None = None,
         denied_since: datetime | None = None,
+        unless_told: bool = False,
     ) -> Job:
-        """`SUBMITTING` → `CLAIMED`, due at `next_attempt_at`. The same transaction releases the reservation."""
+        """`SUBMITTING` → `CLAIMED`, in one transaction with the months. `unless_told`: only if no callback has come."""
         told = {"error_code": error_code, "error": error, "denied_since": denied_since}
         step = move(
             job,
@@ -186,6 +188,7 @@ class DynamoLedger:
             due_at=next_attempt_at,
             set=present(next_attempt_at=next_attempt_at, **told),
             remove=["lease_until", "failing_since", *OF_A_SUBMIT, *_stale(**told)],
+            when=[NO_CALLBACK] if unless_told else [],
         )
         self._with_budgets(step, budgets.releases(job))
         return self._reread(job)
@@ -207,8 +210,7 @@ class DynamoLedger:
         look_at = look_at or next_attempt_at + (EXECUTION_GRACE if watched else timedelta(0))
         told = {"error_code": error_code, "error": error, "denied_since": denied_since, "failing_since": failing_since}
         changes = known_settings(job) | present(next_attempt_at=next_attempt_at, due_at=look_at, **told)
-        if lost is not None:
-            changes |= vars(lost)
+        changes |= vars(lost) if lost else {}
         gone = ["lease_until", *_stale(**told, told_by=job.told_by)]
         return self._change(job, (JobStatus.CLAIMED, *AT_THE_PROVIDER), set=changes, remove=gone)
 
@@ -285,15 +287,15 @@ class DynamoLedger:
         return self._updated(Write(key, remove=OF_A_CALLBACK, when=[SAME_RUN, FROM_STATUS], values=guard))
 
     def lock_output(self, job: Job, key: str, charged: Decimal, now: datetime, until: datetime) -> bool:
-        """Make the job the only writer of the output key. Return False if the result of a newer version is there. Raises
-        OutputBusy, LostClaim."""
+        """Make the job the only writer of the output key. Return False if the result of a newer version is there, or if the key
+        is another source's. Raises OutputBusy, LostClaim."""
         try:
             self._write_with_job(
                 job, [JobStatus.PROCESSING], output_claims.taking(job, key, now, until), credits_charged=charged
             )
             return True
         except ConditionFailed as failed:
-            if output_claims.has_newer(failed.item, job):
+            if output_claims.has_newer(failed.item, job) or output_claims.is_anothers(failed.item, job):
                 return False
             ends = moment(items.text(failed.item, "writer_until") or stamp(now))
             raise OutputBusy("another version's result is being written to the same key", ends) from None
@@ -320,15 +322,14 @@ class DynamoLedger:
             raise ValueError(f"{status} is not terminal")
         changes = known_settings(job) | present(completed_at=now, error_code=error_code, error=error)
         changes |= present(output_key=output_key, superseded=superseded, result_notes=result_notes)
+        changes |= {"output_bucket": job.require_dispatch().output_bucket} if output_key else {}
         changes |= present(told_by=learned_by(job))
         if job.reservation:
             changes |= {"credits": credits, "cost_usd": credits * job.reservation.credit_price_usd}
         ttl, stays = retention.at_the_end(job, status, now, self.kept)
-        changes |= ttl
-        stale = {"error", "error_code"} - changes.keys()
-        gone = [*OF_WORK, *sorted(stale)]
+        gone = [*OF_WORK, *sorted({"error", "error_code"} - changes.keys())]
         word, due_at = after_settling(job, status, now, self.forgetting)
-        step = move(job, items.OPEN, status, word=word, due_at=due_at, set=changes, remove=gone)
+        step = move(job, items.OPEN, status, word=word, due_at=due_at, set=changes | ttl, remove=gone)
         is_in_place = status is JobStatus.COMPLETED and not superseded
         in_place = [output_claims.in_place(job, output_key or job.require_dispatch().output_key)] if is_in_place else []
         self._with_budgets(step, [*budgets.settlements(job, credits), *in_place], stays)

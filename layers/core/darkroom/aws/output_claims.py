@@ -39,12 +39,14 @@ def collision(job: Job, key: str, taken: Mapping[str, Any]) -> OutputCollision:
 
 
 def taking(job: Job, key: str, now: datetime, until: datetime) -> Write:
-    """Return the write that makes the job the only writer of the key until `until`."""
+    """Return the write that makes the job the only writer of the key until `until`. It also claims the key, which was claimed in
+    another bucket if the stack has got this one since the job was sent."""
+    mine = {"writer": job.job_id, "source_uri": job.source_uri}
     return Write(
         key=items.output_row_key(job.require_dispatch().output_bucket, key),
-        set={"writer": job.job_id, "writer_until": until},
-        when=[OUTPUT_FREE, NOT_OLDER],
-        values={"writer": job.job_id, "now": now, "order": job.source_order},
+        set={**mine, "writer_until": until},
+        when=[OWN_OUTPUT, OUTPUT_FREE, NOT_OLDER],
+        values={**mine, "now": now, "order": job.source_order},
     )
 
 
@@ -62,6 +64,11 @@ def in_place(job: Job, key: str) -> Write:
 def has_result(row: Mapping[str, Any]) -> bool:
     """Whether the row says that a result was settled at its key."""
     return "newest_job" in row
+
+
+def is_anothers(row: Mapping[str, Any], job: Job) -> bool:
+    """Whether the row says that the key belongs to another source."""
+    return items.text(row, "source_uri") not in (None, job.source_uri)
 
 
 def has_newer(row: Mapping[str, Any], job: Job) -> bool:

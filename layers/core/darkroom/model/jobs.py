@@ -241,7 +241,7 @@ class PollStatus(StrEnum):
 
     RUNNING = "running"  # poll again at `poll_at`; the state machine knows only this word
     ENDED = "ended"  # only poll returns this word; finalize then finds out how the job ended
-    ABSENT = "ABSENT"  # only finalize returns this word: the job does not exist, or is at another run
+    ABSENT = "ABSENT"  # only finalize returns this word: no such job or run, or the ledger is another stack's
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,7 @@ class Delivery:
     def __call__(self, job: Job, provider: Provider, progress: Progress) -> Job:
         """Put the result in place and settle the job. If the result cannot be fetched, raise ResultNotReady or the provider's
         error as long as the provider may still have the result. After that time, settle the job as `FAILED`."""
+        job = self._in_this_bucket(job)
         credits = charged_credits(job, progress)
         known = self._known_key(job)
         expected = known or job.require_dispatch().output_key
@@ -100,6 +101,11 @@ class Delivery:
         if process.staged:  # only now, because before it may have been the only copy that no other job can overwrite
             self.staging.drop(job.job_id, process.process_id)
         return completed
+
+    def _in_this_bucket(self, job: Job) -> Job:
+        """Return the job with the stack's present output bucket. It may have had another one when the job was sent, which
+        finalize may no longer write."""
+        return replace(job, dispatch=replace(job.require_dispatch(), output_bucket=self.outputs.bucket))
 
     def is_in_place(self, job: Job) -> bool:
         """Return whether an earlier attempt has already put the result of this process in place."""

@@ -13,6 +13,7 @@ from darkroom.errors import (
     DarkroomError,
     ErrorCode,
     LedgerBusy,
+    LedgerNotOwned,
     LostClaim,
     OutputBusy,
     ProcessUnknown,
@@ -42,8 +43,14 @@ class Finalize:
     clock: Clock
 
     def __call__(self, job_id: str, run: int, invocation_ends: datetime) -> PollState:
-        """End the job. Return its terminal status, `IN_DOUBT`, or `running` if the job must be polled again."""
-        job = self.ledger.get(job_id)
+        """End the job. Return its terminal status, `IN_DOUBT`, or `running` if the job must be polled again.
+
+        If the ledger belongs to another stack, return `ABSENT`, which ends the execution: its owner's sweep starts another one.
+        """
+        try:
+            job = self.ledger.get(job_id)
+        except LedgerNotOwned:
+            job = None
         if job is None or job.run != run:
             return PollState(job_id, run, PollStatus.ABSENT, self.clock())
         if job.status is JobStatus.PROCESSING:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from darkroom import catalog
-from darkroom.errors import ErrorCode, ProcessUnknown, ProviderSilent
+from darkroom.errors import ErrorCode, ProviderSilent
 from darkroom.model import FoundProcess, Handle, Job, LostAnswer, ProcessState, Submission
 from darkroom.pipeline.kept_input_lookup import KeptInputLookup, Undecided
 from darkroom.pipeline.message_outcomes import Done, Outcome, RetryLater
@@ -54,8 +54,8 @@ class InDoubt:
 
     def resolve(self, job: Job) -> Outcome | None:
         """Adopt the staged result, or the process that the provider's list shows, or look again later. Return None if the list
-        proves that nothing was accepted. It is a proof only from `provable_at` on, and only if it was read with the submit's API
-        key."""
+        proves that nothing was accepted. It is a proof only from `provable_at` on, only if it was read with the submit's API key,
+        and only if no callback about the run contradicts it."""
         provider = self.providers[job.require_provider()]
         key_fingerprint = job.require_reservation().key_fingerprint
         process_id = self.staging.find(job.handle)
@@ -82,21 +82,11 @@ class InDoubt:
             return Done(self.settlement.leave_in_doubt(job, why))
         if provider.key_fingerprint() != key_fingerprint:
             return Done(self.settlement.leave_in_doubt(job, KEY_CHANGED))
-        return self._weigh_callback(provider, job)
-
-    def _weigh_callback(self, provider: Provider, job: Job) -> Outcome | None:
-        """Return None unless a callback contradicts the list. If the provider knows the process that a callback about this run
-        named, the list is no proof. The callback is none either, so that a person decides."""
-        if job.told is None:
-            return None
-        try:
-            provider.progress(job.told.told_process_id)
-        except ProcessUnknown:
-            return None
-        except ProviderSilent as unknown:
-            return self._retry_lookup(job, str(unknown))
-        why = f"{provider.name} does not list the lost submit under its name"
-        return Done(self.settlement.leave_in_doubt(job, why + _named_by_callback(job)))
+        if job.told is not None:
+            # The vendor called back about this run. So it has accepted something, and the list lacks it or was cleared.
+            why = f"{provider.name} does not list the lost submit under its name"
+            return Done(self.settlement.leave_in_doubt(job, why + _named_by_callback(job)))
+        return None
 
     def _resolve_by_image(self, provider: Provider, job: Job) -> Outcome:
         """Adopt the one process that has the job's image, or leave the job in doubt. A found process is never cancelled, because

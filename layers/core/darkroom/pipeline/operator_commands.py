@@ -30,6 +30,8 @@ from darkroom.pipeline.settlement import Settlement
 from darkroom.pipeline.submit_retries import MESSAGE_LATE
 from darkroom.ports import Circuits, Clock, IntakeQueue, JobQueries, Ledger, OperatorLedger, Provider
 from darkroom.queue_messages import MAX_DELAY_SECONDS
+from darkroom.setting_words import did_you_mean
+from darkroom.spelling import closest
 
 ATTEMPTS = 5  # how often a job is read again if a worker changes it at the same time
 INVOCATION = timedelta(minutes=15)  # the longest time that a command may take
@@ -171,8 +173,9 @@ class OperatorCommands:
 
     def _known(self, provider: str) -> str:
         if provider not in self.providers:
+            near = did_you_mean(closest(provider.lower(), self.providers))
             raise Inapplicable(
-                f"{provider!r} is not a provider; the providers are: {', '.join(sorted(self.providers))}"
+                f"{provider!r} is not a provider{near}; the providers are: {', '.join(sorted(self.providers))}"
             )
         return provider
 

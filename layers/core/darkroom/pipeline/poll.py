@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from darkroom import poll_schedule
-from darkroom.errors import LostClaim, ProcessUnknown, ProviderSilent
+from darkroom.errors import LedgerNotOwned, LostClaim, ProcessUnknown, ProviderSilent
 from darkroom.model import Job, JobStatus, PollState, PollStatus, ProcessState
 from darkroom.ports import Clock, Ledger, Provider
 
@@ -25,8 +25,11 @@ class Poll:
 
         If the provider gives no usable answer, the job counts as running until its deadline.
         """
-        job = self.ledger.get(job_id)
         now = self.clock()
+        try:
+            job = self.ledger.get(job_id)
+        except LedgerNotOwned:
+            return PollState(job_id, run, PollStatus.ENDED, now)  # finalize ends the execution, which polls for nobody
         if job is None or job.run != run or job.status is not JobStatus.PROCESSING or now >= job.deadline_at:
             return PollState(job_id, run, PollStatus.ENDED, now)
         process = job.require_process()

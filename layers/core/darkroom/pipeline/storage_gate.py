@@ -16,7 +16,7 @@ from darkroom.ports import Alerts, Clock, StorageChecker, StorageChecks
 CHECK_TAKES = timedelta(seconds=60)  # at most, with a cold start of finalize; then another submit may have it made
 TRUSTED_FOR = timedelta(minutes=30)  # so long a proof counts while the next one cannot be made
 UNPROVEN_RETRY = timedelta(minutes=5)
-FIRST_CHECK_WAIT_SECONDS = 2  # while another submit has the first check made
+SOON_SECONDS = 2  # between two looks while another submit has the check made
 
 log = logging.getLogger(__name__)
 
@@ -43,17 +43,18 @@ class StorageGate:
         """Return why the job must wait; None if results can be stored."""
         now, known = self.clock(), self.checks.last()
         if (known is None or known.next_check_at <= now) and self.checks.take_turn(now, now + CHECK_TAKES):
-            self._check(known, now)
+            self._check(now)
             known = self.checks.last()
         return _verdict(known, self.clock())
 
-    def _check(self, known: StorageCheck | None, now: datetime) -> None:
-        """Have finalize check. If it cannot, and the last proof is too old, nothing may be reserved."""
+    def _check(self, now: datetime) -> None:
+        """Have finalize check. If it cannot, and the last proof is too old, nothing may be reserved. The last proof is read
+        again, because only finalize's answer may have been lost."""
         try:
             self.checker()
         except StorageUnproven as unproven:
             log.warning("the output bucket could not be checked", extra={"why": str(unproven)})
-            if known is None or _verdict(known, now) is not None:
+            if _verdict(self.checks.last(), now) is not None:
                 self.checks.record(now, str(unproven), now + UNPROVEN_RETRY)
                 self.alerts.call(
                     Alarm.STORAGE_REFUSED,
@@ -62,11 +63,10 @@ class StorageGate:
 
 
 def _verdict(known: StorageCheck | None, now: datetime) -> Refused | None:
-    if known is None or known.checked_at is None:
-        soon = now + timedelta(seconds=FIRST_CHECK_WAIT_SECONDS)
-        return Refused(soon, "the first check of the output bucket is under way", is_soon=True)
-    if known.refusal:
+    if known is not None and known.refusal:
         return Refused(max(known.next_check_at, now), known.refusal)
-    if known.checked_at + TRUSTED_FOR <= now:
-        return Refused(now + UNPROVEN_RETRY, "the output bucket was not checked for too long")
+    if known is None or known.checked_at is None or known.checked_at + TRUSTED_FOR <= now:
+        # Another submit has it checked: for the first time, or after a time without uploads.
+        soon = now + timedelta(seconds=SOON_SECONDS)
+        return Refused(soon, "the check of the output bucket is under way", is_soon=True)
     return None

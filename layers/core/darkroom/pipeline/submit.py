@@ -200,8 +200,9 @@ class Submit:
             return Done(self.settlement.leave_in_doubt(job, why))
 
     def _resend(self, job: Job) -> Outcome:
-        """Release the reservation and send the job again, because the provider's list proves that nothing was accepted."""
-        self.ledger.release(job, self.clock(), error="the provider never received the earlier submit")
+        """Release the reservation and send the job again, because the provider's list proves that nothing was accepted. Raises
+        LostClaim if a callback came while the list was read, so that it is weighed by the next lookup."""
+        self.ledger.release(job, self.clock(), error="the provider never received the earlier submit", unless_told=True)
         return RetryLater(0, f"{job.source_key} is sent again")
 
 

@@ -61,9 +61,10 @@ class Ledger(Protocol):
         error_code: str | None = None,
         error: str | None = None,
         denied_since: datetime | None = None,
+        unless_told: bool = False,
     ) -> Job:
-        """`SUBMITTING` → `CLAIMED`, due at `next_attempt_at`. The same transaction releases the reservation and ends the
-        lease."""
+        """`SUBMITTING` → `CLAIMED`, due at `next_attempt_at`. The same transaction releases the reservation and ends the lease.
+        With `unless_told`, raises LostClaim if a callback about the run has come."""
 
     def postpone(
         self,
@@ -108,8 +109,8 @@ class Ledger(Protocol):
 
     def lock_output(self, job: Job, key: str, charged: Decimal, now: datetime, until: datetime) -> bool:
         """Make this job the only writer of the output key until `until`. Return False if the result of a newer version is there
-        already. Raises OutputBusy while another job writes the key. This also stores `charged`, because the provider may
-        later forget the process."""
+        already, or if the key is another source's. Raises OutputBusy while another job writes the key. This also stores
+        `charged`, because the provider may later forget the process."""
 
     def has_result(self, bucket: str, key: str) -> bool:
         """Whether a result was ever settled at that output key."""
