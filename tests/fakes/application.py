@@ -1,4 +1,4 @@
-"""The whole application, on moto and with a fake provider. Its clock moves only when the test moves it."""
+"""The whole application, on an account in this process and with a fake provider. Its clock moves only when the test moves it."""
 
 from __future__ import annotations
 

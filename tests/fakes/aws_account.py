@@ -1,10 +1,10 @@
-"""An AWS account in this process: two buckets in moto, the ledger's table in memory or in moto, and helpers that read them."""
+"""An AWS account in this process: two buckets and the ledger's table, in memory or in moto, and helpers that read them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -14,12 +14,14 @@ import pytest
 from moto import mock_aws
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core import models as moto_models
+from moto.core.models import botocore_stubber
 from moto.s3 import urls as s3_urls
 from moto.s3.models import S3Backend, s3_backends
 
 from darkroom.aws import items
 from darkroom.model import Job, Upload
 from tests.fakes.memory_dynamodb import INDEXES, TABLE, InMemoryDynamo
+from tests.fakes.memory_s3 import InMemoryS3
 
 REGION = "eu-central-1"
 INPUT, OUTPUT = "darkroom-in", "darkroom-out"
@@ -91,8 +93,14 @@ class Cloud:
         return {name: items.number(item, name) for name in item if name not in ("pk", "sk")}
 
 
-@cache
 def client(service: str) -> Any:
+    """Return a client of an emulated account. It fails in any other account, where the client would call AWS."""
+    assert botocore_stubber.enabled, f"the account does not emulate {service}, see `cloud`"
+    return _shared_client(service)
+
+
+@cache
+def _shared_client(service: str) -> Any:
     """Return a client that the whole test run shares, because making one takes longer than a test. The client keeps
     nothing of an account.
     """
@@ -100,12 +108,14 @@ def client(service: str) -> Any:
 
 
 @contextmanager
-def cloud(*, versioned: bool = True, emulated: bool = False) -> Iterator[Cloud]:
+def cloud(*, versioned: bool = True, emulated: Collection[str] = ()) -> Iterator[Cloud]:
     """Yield a new account. The machine's own AWS credentials are hidden.
 
-    The ledger's table is in memory. With `emulated`, it is moto's table instead, which any client in the process can
-    reach but which takes ten times as long.
+    The buckets and the ledger's table are in memory. `emulated` names the services that moto plays instead. Any client in the
+    process can reach them, but a call takes a hundred times as long. With "s3" the buckets are among them, with "dynamodb" the
+    table.
     """
+    buckets = {INPUT: versioned, OUTPUT: True}
     with pytest.MonkeyPatch.context() as environment:
         for name, value in CREDENTIALS.items():
             environment.setenv(name, value)
@@ -116,12 +126,16 @@ def cloud(*, versioned: bool = True, emulated: bool = False) -> Iterator[Cloud]:
         # moto prepares an answer for each service and method to whoever sends by the package `requests`. boto3 does not,
         # and tests only follow links with it.
         environment.setattr(moto_models, "RESPONSES_METHODS", ("GET",))
-        with mock_aws():
-            buckets = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
-            for name in (INPUT, OUTPUT):
-                bucket = buckets.create_bucket(name, REGION)
-                bucket.versioning_status = "Enabled" if versioned or name == OUTPUT else None
-            yield Cloud(client("s3"), _emulated_table() if emulated else InMemoryDynamo())
+        with mock_aws() if emulated else nullcontext():
+            s3 = _emulated_buckets(buckets) if "s3" in emulated else InMemoryS3(buckets, _shared_client("s3").meta)
+            yield Cloud(s3, _emulated_table() if "dynamodb" in emulated else InMemoryDynamo())
+
+
+def _emulated_buckets(buckets: Mapping[str, bool]) -> Any:
+    backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
+    for name, versioned in buckets.items():
+        backend.create_bucket(name, REGION).versioning_status = "Enabled" if versioned else None
+    return client("s3")
 
 
 def _emulated_table() -> Any:

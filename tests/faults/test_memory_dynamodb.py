@@ -28,7 +28,7 @@ UNTOLD = {"ResponseMetadata", "Message", "ConsumedCapacity", "ItemCollectionMetr
 @pytest.fixture
 def emulated() -> Iterator[Any]:
     """Yield a client of the DynamoDB emulator."""
-    with cloud(emulated=True) as account:
+    with cloud(emulated=["dynamodb"]) as account:
         yield account.dynamodb
 
 

@@ -10,12 +10,15 @@ from tests.fakes.aws_account import Cloud, cloud
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "emulated: the test needs moto's ledger table instead of the one in memory")
+    config.addinivalue_line(
+        "markers", "emulated(*services): the test needs moto's services, see `tests.fakes.aws_account.cloud`"
+    )
 
 
 @pytest.fixture
 def account(request: pytest.FixtureRequest) -> Iterator[Cloud]:
-    with cloud(emulated=request.node.get_closest_marker("emulated") is not None) as made:
+    marker = request.node.get_closest_marker("emulated")
+    with cloud(emulated=marker.args if marker is not None else ()) as made:
         yield made
 
 

@@ -145,7 +145,7 @@ def test_the_saved_position_of_a_walk_stays_small(watched: ApplicationUnderTest)
 @pytest.fixture
 def half_versioned() -> Iterator[ApplicationUnderTest]:
     """Return an application whose bucket got versioning after `a.jpg` was put, so the version id of `a.jpg` is `null`."""
-    with cloud(versioned=False) as account:
+    with cloud(versioned=False, emulated=["s3"]) as account:
         application = ApplicationUnderTest(account)
         watch(application)
         application.cloud.put("a.jpg", picture(noise=1))

@@ -48,7 +48,7 @@ def test_a_callback_wakes_the_execution_that_waits_and_finalize_finds_the_end(ap
     assert application.bus.sent[0][1]["told_by"] == "callback"
 
 
-@pytest.mark.emulated
+@pytest.mark.emulated("dynamodb")
 def test_a_callback_and_its_end_leave_nothing_in_the_row_but_how_it_was_learned(
     application: CallbackApplication,
 ) -> None:
@@ -406,7 +406,7 @@ def test_while_no_address_was_made_every_request_is_not_found(application: Callb
     assert application.call_back(url=address).status_code == 404
 
 
-@pytest.mark.emulated
+@pytest.mark.emulated("dynamodb")
 def test_two_processes_that_need_the_key_first_make_one_key(application: CallbackApplication) -> None:
     table = LedgerTable(application.cloud.dynamodb, "ledger")
     one, other = DynamoCallbackKeys(table), DynamoCallbackKeys(table)

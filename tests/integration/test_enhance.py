@@ -23,7 +23,7 @@ from darkroom_cli.stack import batch_reader, deployment
 
 @pytest.fixture
 def stack() -> Iterator[Stack]:
-    with deployed() as made:
+    with deployed(emulates_s3=True) as made:
         yield made
 
 
@@ -144,7 +144,7 @@ def test_pictures_with_the_same_bytes_are_named(application: ApplicationUnderTes
 
 
 def test_a_budget_that_is_too_small_is_told_before_the_upload(photos: Path) -> None:
-    with deployed(Limits({}, Decimal("0.25"), {}, {})):
+    with deployed(Limits({}, Decimal("0.25"), {}, {}), emulates_s3=True):
         said = run("enhance", str(photos)).stdout
     assert "leaves 0.25 USD: what does not fit is refused, unpaid" in said
 
@@ -182,7 +182,7 @@ def test_files_without_a_result_are_named_at_the_end(
 
 
 def test_a_model_of_another_provider_is_named_with_its_provider(photos: Path) -> None:
-    with deployed():
+    with deployed(emulates_s3=True):
         done = run("enhance", str(photos), "--set", "provider=oxen", "--set", "model=Redefine")
     assert done.exit_code == 2
     assert "It is a model of topaz: give --set provider=topaz" in " ".join(done.stderr.split())

@@ -17,6 +17,8 @@ from darkroom.aws.executions import MAX_RESTARTS, StepFunctionsExecutions
 from darkroom.model import PollState, PollStatus
 from darkroom.pipeline.process_binding import FIRST_EXECUTION
 
+pytestmark = pytest.mark.emulated("stepfunctions", "events")
+
 JOB = "9f2c4be1d07a4c55a1c3b8e60d7f1a24"
 TICK = PollState(JOB, 1, PollStatus.RUNNING, START)
 

@@ -21,7 +21,7 @@ from darkroom_local.run.credits_csv import Unwritable
 from darkroom_local.run.folder_run import Stalled, run
 from darkroom_local.stack.local_stack import LocalStack
 
-pytestmark = pytest.mark.emulated
+pytestmark = pytest.mark.emulated("s3", "dynamodb", "sqs")
 
 
 class Functions:

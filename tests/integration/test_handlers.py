@@ -25,7 +25,10 @@ from darkroom.model import JobDue, JobStatus, Upload
 from darkroom.queue_messages import to_message
 
 # Powertools warns when an invocation adds no metric. That is normal here, for example for S3's test event.
-pytestmark = [pytest.mark.emulated, pytest.mark.filterwarnings("ignore:No application metrics to publish")]
+pytestmark = [
+    pytest.mark.emulated("s3", "dynamodb", "sqs", "stepfunctions", "events", "secretsmanager"),
+    pytest.mark.filterwarnings("ignore:No application metrics to publish"),
+]
 KEYS = ["a.jpg", "with space.jpg", "ünï/čødé.jpg", "a+b.jpg", "brackets (1) [2].jpg", "deep/er/a&b=c.jpg", "100%.jpg"]
 
 

@@ -17,7 +17,7 @@ from darkroom.aws.ledger import DynamoLedger
 from darkroom.errors import LostClaim, ProcessTaken
 from darkroom.model import Job, JobStatus, Submission
 
-pytestmark = pytest.mark.emulated
+pytestmark = pytest.mark.emulated("dynamodb")
 
 LATER = START + timedelta(hours=1)
 SOON = timedelta(milliseconds=1)

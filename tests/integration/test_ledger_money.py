@@ -15,7 +15,7 @@ from darkroom.aws import budgets, job_transitions, output_claims
 from darkroom.errors import BudgetExceeded, LostClaim
 from darkroom.model import JobStatus, Submission
 
-pytestmark = pytest.mark.emulated
+pytestmark = pytest.mark.emulated("dynamodb")
 
 
 def committed(account: Cloud, unit: str = "topaz", month: str = MONTH) -> Decimal:

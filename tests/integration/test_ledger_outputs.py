@@ -14,7 +14,7 @@ from darkroom.aws.ledger import DynamoLedger
 from darkroom.errors import LostClaim, OutputCollision, ResultNotReady
 from darkroom.model import Job, JobStatus
 
-pytestmark = pytest.mark.emulated
+pytestmark = pytest.mark.emulated("dynamodb")
 
 UNTIL = START + LEASE
 

@@ -17,6 +17,8 @@ from darkroom.aws.input_bucket import S3InputBucket
 from darkroom.aws.presigned_urls import S3PresignedUrls
 from darkroom.model import SourceObject
 
+pytestmark = pytest.mark.emulated("s3", "sts")
+
 ROLE = "arn:aws:iam::123456789012:role/links"
 NAME = "0123456789abcdef0123456789abcdef-1-1.jpeg"
 AWKWARD = ["a b.jpg", "ü/日本 語.png", "a+b&c=d?e#f.jpg", "100%.jpg", "a%20b.jpg", "'quoted\" name'.tif", "a//b.jpg"]
@@ -76,7 +78,7 @@ def test_the_link_gives_the_version_that_it_was_minted_for(account: Cloud, links
 
 
 def test_an_unversioned_objects_link_names_no_version(clock: Clock) -> None:
-    with cloud(versioned=False) as account:
+    with cloud(versioned=False, emulated=["s3", "sts"]) as account:
         links = S3PresignedUrls(Roles(clock), ROLE, clock)  # type: ignore[arg-type]
         link = links.sign(uploaded(account, "a.jpg", b"the bytes"), NAME, "image/jpeg", 900)
         assert "versionId" not in query(link)

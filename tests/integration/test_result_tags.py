@@ -19,6 +19,8 @@ from darkroom.errors import SourceDenied, SourceGone, SourceUnreadable
 from darkroom.model import JobStatus, ProcessState
 from darkroom.ports import ResultHeaders, ResultLink
 
+pytestmark = pytest.mark.emulated("s3")
+
 LONG = {f"鮮明{n}": "鮮明" * 90 for n in range(9)} | {"short": "v"}
 
 

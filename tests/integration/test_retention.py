@@ -35,7 +35,7 @@ def application() -> Iterator[ApplicationUnderTest]:
 
 
 class AgedSources:
-    """The input bucket, whose objects were uploaded when the test's clock began. moto dates them by the real time."""
+    """The input bucket, whose objects were uploaded when the test's clock began. The buckets date them by the real time."""
 
     def __init__(self, bucket: Any) -> None:
         self.bucket = bucket

@@ -17,6 +17,7 @@ from darkroom.aws.output_bucket import S3OutputBucket
 from darkroom.errors import ErrorCode, OperatorFault, ProviderRejected
 from darkroom.model import Job, JobStatus, ProcessState
 
+ADAPTER = pytest.mark.emulated("s3")
 KEY = "_failed/ü/a.jpg.json"
 OLD, MIDDLE, NEW = (source(version=f"v{n}", second=n).order for n in (1, 2, 3))
 
@@ -35,6 +36,7 @@ def markers(account: Cloud) -> int:
     return len(account.s3.list_object_versions(Bucket=OUTPUT).get("DeleteMarkers", []))
 
 
+@ADAPTER
 def test_a_report_is_json_with_its_letters_as_they_are(outputs: S3OutputBucket, account: Cloud) -> None:
     outputs.write_report(KEY, {"message": "größer"}, OLD)
     assert report(account) == {"message": "größer"}
@@ -42,6 +44,7 @@ def test_a_report_is_json_with_its_letters_as_they_are(outputs: S3OutputBucket, 
     assert "größer".encode() in (account.body(KEY) or b"")
 
 
+@ADAPTER
 @pytest.mark.parametrize("order", [MIDDLE, NEW])
 def test_a_report_of_the_same_or_a_newer_version_takes_the_place(
     outputs: S3OutputBucket, account: Cloud, order: str
@@ -51,6 +54,7 @@ def test_a_report_of_the_same_or_a_newer_version_takes_the_place(
     assert report(account) == {"n": 2}
 
 
+@ADAPTER
 def test_a_newer_versions_report_is_not_overwritten_by_an_older_ones(outputs: S3OutputBucket, account: Cloud) -> None:
     outputs.write_report(KEY, {"n": 3}, NEW)
     for order in (OLD, MIDDLE):
@@ -58,6 +62,7 @@ def test_a_newer_versions_report_is_not_overwritten_by_an_older_ones(outputs: S3
     assert (report(account), account.versions(KEY)) == ({"n": 3}, 1)
 
 
+@ADAPTER
 @pytest.mark.parametrize("order", [MIDDLE, NEW])
 def test_a_report_is_removed_by_its_own_or_a_newer_version(outputs: S3OutputBucket, account: Cloud, order: str) -> None:
     outputs.write_report(KEY, {"n": 2}, MIDDLE)
@@ -66,17 +71,20 @@ def test_a_report_is_removed_by_its_own_or_a_newer_version(outputs: S3OutputBuck
     assert (report(account), markers(account)) == (None, 1)
 
 
+@ADAPTER
 def test_a_newer_versions_report_is_not_removed_by_an_older_one(outputs: S3OutputBucket, account: Cloud) -> None:
     outputs.write_report(KEY, {"n": 2}, MIDDLE)
     outputs.remove_report(KEY, OLD)
     assert (report(account), markers(account)) == ({"n": 2}, 0)
 
 
+@ADAPTER
 def test_removing_where_there_is_none_makes_no_delete_marker(outputs: S3OutputBucket, account: Cloud) -> None:
     outputs.remove_report(KEY, NEW)
     assert account.s3.list_object_versions(Bucket=OUTPUT).get("DeleteMarkers", []) == []
 
 
+@ADAPTER
 def test_a_report_without_an_order_is_older_than_all(outputs: S3OutputBucket, account: Cloud) -> None:
     account.s3.put_object(Bucket=OUTPUT, Key=KEY, Body=b"{}")
     outputs.write_report(KEY, {"n": 1}, OLD)

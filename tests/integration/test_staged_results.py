@@ -15,6 +15,8 @@ from darkroom.aws.streaming_put import PART_BYTES
 from darkroom.errors import ResultNotReady
 from darkroom.model import Handle
 
+pytestmark = pytest.mark.emulated("s3")
+
 HANDLE = Handle("0123456789abcdef0123456789abcdef", 2, 3)
 KEY = "_darkroom/incoming/0123456789abcdef0123456789abcdef"
 SMALL = b"a picture of " + bytes(range(256))

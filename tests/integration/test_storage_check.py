@@ -18,6 +18,8 @@ from darkroom.pipeline.message_outcomes import RetryLater
 from darkroom.pipeline.storage_check import CHECK_EVERY, REFUSED_CHECK_EVERY
 from darkroom.pipeline.storage_gate import CHECK_TAKES, TRUSTED_FOR
 
+pytestmark = pytest.mark.emulated("s3")
+
 MINUTE = timedelta(minutes=1)
 REFUSING = {
     "mistyped": "there is no bucket 'darkroom-out': correct OutputBucketName",

@@ -11,7 +11,6 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from tests.fakes.application import DEADLINE, START, ApplicationUnderTest, picture
 from tests.fakes.aws_account import Cloud
-from tests.fakes.memory_dynamodb import InMemoryDynamo
 from tests.integration.intake_support import Intake
 from tests.integration.time_support import Replaced
 
@@ -46,7 +45,7 @@ def secrets() -> Secrets:
 @pytest.fixture
 def keyed(account: Cloud, secrets: Secrets) -> ApplicationUnderTest:
     """Return an application whose provider reads its API key from the secret."""
-    application = ApplicationUnderTest(Cloud(account.s3, InMemoryDynamo()))
+    application = ApplicationUnderTest(account)
 
     def fingerprint() -> str:
         return ApiKeys(secrets, "arn").get("topaz")  # type: ignore[arg-type]

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from tests.fakes.application import DEADLINE, INVOCATION, MONTH, RETENTION, START, ApplicationUnderTest, picture
 from tests.fakes.aws_account import Cloud, cloud
-from tests.fakes.memory_dynamodb import InMemoryDynamo
 from tests.fakes.refusing_s3 import RefusingS3
 from tests.integration.intake_support import Intake
 from tests.integration.time_support import LEASE, Replaced, WorkerDied, die
@@ -29,10 +28,10 @@ WAITS = ("denied by a policy", "not scanned yet", "under a foreign KMS key", "un
 
 
 class Refusing(ApplicationUnderTest):
-    """An application whose input bucket refuses reads. Its table is in memory, because moto's is slower."""
+    """An application whose input bucket refuses reads."""
 
     def __init__(self, account: Cloud) -> None:
-        super().__init__(Cloud(account.s3, InMemoryDynamo()))
+        super().__init__(account)
         self.s3 = RefusingS3(account.s3)
         self.ports["sources"] = S3InputBucket(self.s3)  # type: ignore[arg-type]
 
@@ -69,6 +68,7 @@ def test_an_archived_object_ends_at_once_with_a_report_that_says_who_must_act(re
     assert "rerun --code SourceUnreadable" in report["cure"]
 
 
+@pytest.mark.emulated("s3")
 def test_a_restored_object_is_read_although_its_storage_class_says_archive(refusing: Refusing) -> None:
     upload = refusing.put("a.jpg", StorageClass="STANDARD_IA")
     refusing.deliver(upload)

@@ -114,6 +114,7 @@ def test_a_page_that_cannot_be_listed_leaves_the_walk_at_its_place(watched: Appl
     assert again.asked == ["2000", "3000"]
 
 
+@pytest.mark.emulated("sqs")
 @pytest.mark.parametrize("character", ["\ufffe", "\uffff", "\x01", "\x7f", "🖼"])
 def test_a_lost_upload_is_sent_whatever_character_its_key_has(watched: ApplicationUnderTest, character: str) -> None:
     key = f"a{character}.jpg"

@@ -27,9 +27,9 @@ from darkroom_local.stack.local_stack import local_stack
 UPLOADS = 60
 DUPLICATES = 2  # additional messages for each upload
 KILLING_SECONDS = 240.0  # long enough for some jobs to reach finalize
-PAUSES = (0.05, 0.5)  # seconds between two kills
+PAUSES = (0.1, 1.0)  # seconds between two kills
 # This share of the kills of submit is left out. With all of them, hardly any job would reach poll and finalize.
-SUBMITS_SPARED = 0.4
+SUBMITS_SPARED = 0.5
 PATIENCE_SECONDS = 900.0
 PROC = Path("/proc")
 FOLDER = "ministack-lambda-"

@@ -68,7 +68,7 @@ def planned(prefix: str = f"s3://{INPUT}/") -> tuple[Report, float]:
 
 
 def test_the_sum_for_a_thousand_objects_is_what_is_then_paid(monkeypatch: pytest.MonkeyPatch) -> None:
-    with cloud() as account:
+    with cloud(emulated=["s3"]) as account:
         application = ApplicationUnderTest(account)
         stack = Stack(application, (None, "", ""))
         monkeypatch.setattr(deployment, "connect", lambda name: stack)

@@ -35,7 +35,7 @@ class Stack:
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
-        return client(service)
+        return self.application.cloud.s3 if service == "s3" else client(service)
 
     @property
     def container(self) -> Container:
@@ -66,9 +66,13 @@ class Stack:
 
 
 @contextmanager
-def deployed(limits: Limits = NO_LIMITS, **environment: str) -> Iterator[Stack]:
-    """Yield a stack. Every command connects to it, whichever stack name the command is given."""
-    with cloud() as account, pytest.MonkeyPatch.context() as patch:
+def deployed(limits: Limits = NO_LIMITS, *, emulates_s3: bool = False, **environment: str) -> Iterator[Stack]:
+    """Yield a stack. Every command connects to it, whichever stack name the command is given.
+
+    Its buckets are in memory. With `emulates_s3`, they are moto's, which file transfers of the SDK and notifications of a bucket
+    need.
+    """
+    with cloud(emulated=["sqs", "s3"] if emulates_s3 else ["sqs"]) as account, pytest.MonkeyPatch.context() as patch:
         application = ApplicationUnderTest(account, limits=limits)
         application.clock.now = datetime.now(UTC)
         sqs = client("sqs")

@@ -19,7 +19,7 @@ PLACE = f"s3://{INPUT}"
 
 @pytest.fixture
 def stack() -> Iterator[Stack]:
-    with deployed() as made, pytest.MonkeyPatch.context() as patch:
+    with deployed(emulates_s3=True) as made, pytest.MonkeyPatch.context() as patch:
         given = replace(made, parameters={"InputBucketName": INPUT})
         patch.setattr(deployment, "connect", lambda name: given)
         show_event_bridge(patch)
