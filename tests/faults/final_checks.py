@@ -124,8 +124,10 @@ def _paid(simulation: Simulation, row: Row, job_id: str, run: int) -> None:
     orphans = [*noted.get("SS", ()), *(one["S"] for one in noted.get("L", ()))]
     # If the vendor made two processes of one call, the job is not charged for the duplicate, unless its result was lost.
     is_lost = bound is None and text(row, "error_code") == "ResultLost"
-    charged, loose = Decimal(0), []
-    for process in simulation.vendor.of_run(Handle(job_id, run, 0)):
+    charged, loose, made = Decimal(0), [], simulation.vendor.of_run(Handle(job_id, run, 0))
+    if any(process.list_lag and process.process_id != bound for process in made):
+        return  # the vendor broke its promise about the list, so that the submit was taken for one that came to nothing
+    for process in made:
         is_duplicate = process.duplicate and not is_lost
         if process.process_id == bound or not (is_duplicate or process.process_id in orphans):
             charged += simulation.vendor.charged(process)

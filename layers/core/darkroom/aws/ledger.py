@@ -61,7 +61,7 @@ from darkroom.timestamps import moment, stamp
 
 EXECUTION_STARTS = timedelta(minutes=5)  # this long after the bind, the sweep starts an execution that never started
 TROUBLE = ("denied_since", "failing_since")  # these attributes are removed when an attempt succeeds
-OF_A_SUBMIT = (*OF_A_LOST_ANSWER, *OF_A_CALLBACK, *budgets.OF_A_RESERVATION)  # of one that came to nothing
+OF_A_SUBMIT = (*OF_A_LOST_ANSWER, *budgets.OF_A_RESERVATION)  # of one that came to nothing, but no callback of its run
 # What only a job that has not ended needs. `published_at` is of the event that told of a doubt.
 OF_WORK = (
     "lease_until", "next_attempt_at", "key_fingerprint", "credits_charged", "staged", "published_at",

@@ -145,6 +145,9 @@ class Dispatch:
     def _send(
         self, job: Job, plan: Plan, source: SourceObject, admission: Admitted, callback_url: str | None
     ) -> Outcome:
+        # The row was read after the reservation. Some submit of this run was accepted, so it is looked up and none is sent.
+        if job.told:
+            return self.in_doubt.begin(job, f"the provider has called back about process {job.told.told_process_id}")
         if late := self._too_late(job, plan):
             return self._wait(job, THROTTLED_WAIT_SECONDS, late)
         try:
