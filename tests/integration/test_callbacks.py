@@ -64,7 +64,7 @@ def test_without_a_callback_the_clock_finds_the_end(application: CallbackApplica
 
 def test_a_stack_without_callbacks_gives_no_address(application: CallbackApplication) -> None:
     container = application.make_container(CALLBACK_URL="")
-    container.submit(application.cloud.put("a.jpg", picture()), application.ends)
+    container.submit(application.cloud.put("a.jpg", picture()), application.ends, is_repeated=False)
     assert application.addresses == [None]
 
 

@@ -23,7 +23,8 @@ LIMITS = "tests/unit/test_limits_page.py"  # it reads every constant of the muta
 SUITES = (
     "tests/integration", "tests/unit/test_in_doubt.py", "tests/unit/test_items_and_clauses.py", "tests/unit/test_model.py",
     "tests/unit/test_cli_actions.py", "tests/unit/test_cli_adopt_ledger.py", "tests/unit/test_cli_queries.py",
-    "tests/unit/test_job_transitions.py", "tests/unit/test_message_outcomes.py", "tests/unit/test_spliced_result.py", LIMITS,
+    "tests/unit/test_job_transitions.py", "tests/unit/test_message_outcomes.py", "tests/unit/test_spliced_ranges.py",
+    "tests/unit/test_spliced_result.py", LIMITS,
 )  # fmt: skip
 QUICK_SECONDS = 2.0  # a slower test is not asked
 
