@@ -63,6 +63,7 @@ OTHERS = "a callback changes only what its own run was told"
 ENDED = "a callback changes no run that has ended"
 TOKEN = "a task token is written into the row of its own run"
 LOOKED = "an accepted callback is looked at before the clock"
+NOT_AGAIN = "nothing is sent again for a run about which the vendor has called back"
 BOUNDED = "callbacks lead to a bounded number of looks"
 
 BESIDE = "what a source's owner wrote stays on the result"
@@ -162,9 +163,26 @@ OF_CALLBACKS = (
         seeded_callback_bugs.list_believed_against_a_callback,
         CALLED,
         43,
-        (ONE_PAID, CHARGED),
+        (NOT_AGAIN, ONE_PAID, CHARGED),
     ),
-    Bug("NO_CALLBACK left out", seeded_callback_bugs.no_callback_left_out, CALLED, 67, (ONE_PAID, CHARGED)),
+    Bug("NO_CALLBACK left out", seeded_callback_bugs.no_callback_left_out, CALLED, 67, (NOT_AGAIN, ONE_PAID, CHARGED)),
+    Bug(
+        "word that is not final ignored", seeded_callback_bugs.word_that_is_not_final_ignored, CALLED, 21, (NOT_AGAIN,)
+    ),
+    Bug(
+        "note not read before the resend",
+        seeded_callback_bugs.note_not_read_before_the_resend,
+        CALLED,
+        22,
+        (NOT_AGAIN,),
+    ),
+    Bug(
+        "callback before the resend ignored",
+        seeded_callback_bugs.callback_before_the_resend_ignored,
+        CALLED,
+        42,
+        (NOT_AGAIN,),
+    ),
     Bug("failure believed", seeded_callback_bugs.failure_believed, CALLED, 5, (CHARGED,)),
     Bug("note never ends", seeded_callback_bugs.note_never_ends, CALLED, 1, (BOUNDED,)),
     Bug("note ends after the question", seeded_callback_bugs.note_ends_after_the_question, CALLED, 380, (LOOKED,)),

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from darkroom.model import Handle
 from tests.fakes.dynamodb_values import Row
 from tests.fakes.memory_dynamodb import Key
 from tests.faults.memory_step_functions import Execution
@@ -28,6 +29,10 @@ class CallbackLaws:
     job: Callable[[str], Row | None]
     seen: Counter[str]
     called: Mapping[str, Run] = field(default_factory=dict)  # worker of a callback → the run that it is about
+    on_release: Callable[[Run], None] = lambda run: None
+    said: set[Run] = field(default_factory=set)  # the runs that the vendor has accepted, as a callback said
+    overruled: dict[Run, float] = field(default_factory=dict)  # run → when a person decided to send it again
+    must_not_send: set[str] = field(default_factory=set)  # workers that reserved the credits of such a run
     words: set[Run] = field(default_factory=set)  # the runs with an accepted final word that nobody has looked at
     looked_at: dict[Run, float] = field(default_factory=dict)  # run → when the provider was asked about its process
     askers: set[str] = field(default_factory=set)  # workers that asked the provider about a process
@@ -47,6 +52,21 @@ class CallbackLaws:
             self.breach("callbacks lead to a bounded number of looks", str(key))
         if "told_at" in (old or {}) and "told_at" not in new:
             self._forgotten(old, new, me)
+        if key[1] == "JOB" and number(old, "run") == number(new, "run"):
+            self._moved(
+                (text(new, "job_id") or "", int(number(new, "run"))), text(old, "status"), text(new, "status"), me
+            )
+
+    def said_accepted(self, run: Run, began: float) -> None:
+        """Record that the function accepted a callback about a run that was not bound when the request `began`. Such a run must
+        not be sent again, unless a person has decided so since."""
+        if began > self.overruled.get(run, -1.0):
+            self.said.add(run)
+
+    def submit_begun(self, handle: Handle) -> None:
+        """Check that the worker does not send a run about which a callback was accepted before its credits were reserved."""
+        if self.scheduler.running in self.must_not_send:
+            self.breach("nothing is sent again for a run about which the vendor has called back", str(handle))
 
     def token_written(self, execution: Execution) -> None:
         """Check that a task token is in the row of its own run."""
@@ -103,7 +123,21 @@ class CallbackLaws:
         if text(old, "status") in OVER:
             self.breach("a callback changes no run that has ended", f"{key} {text(old, 'status')}")
         self.seen[f"told while {text(new, 'status')}"] += "told_at" in changed
+        self.seen[f"accepted, as told while {text(new, 'status')}"] += (
+            "told_process_id" in changed and "told_at" not in changed
+        )
         self.seen["lost submit made due"] += "due_at" in changed
+
+    def _moved(self, run: Run, before: str | None, status: str | None, me: str) -> None:
+        match before, status:
+            case "IN_DOUBT", "CLAIMED":
+                self.said.discard(run)
+                self.overruled[run] = self.scheduler.seconds
+            case "SUBMITTING", "CLAIMED":
+                self.on_release(run)
+            case "CLAIMED", "SUBMITTING" if run in self.said:
+                self.must_not_send.add(me)
+                self.seen["not sent again after a callback"] += 1
 
     def _forgotten(self, old: Row | None, new: Row, me: str) -> None:
         run = (text(new, "job_id") or "", int(number(new, "run")))

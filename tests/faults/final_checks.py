@@ -122,11 +122,15 @@ def _paid(simulation: Simulation, row: Row, job_id: str, run: int) -> None:
     bound, noted = text(row, "process_id"), row.get("orphans", {})
     # A set of strings in the job's row, and a list in the row of an earlier run.
     orphans = [*noted.get("SS", ()), *(one["S"] for one in noted.get("L", ()))]
-    # If the vendor made two processes of one call, the job is not charged for the duplicate, unless its result was lost.
+    # If the vendor made two processes of one call, the job is not charged for the duplicate, unless its result was lost. It may
+    # be bound to the duplicate, if others have cleared the first process from the vendor's list.
     is_lost = bound is None and text(row, "error_code") == "ResultLost"
-    charged, loose = Decimal(0), []
-    for process in simulation.vendor.of_run(Handle(job_id, run, 0)):
-        is_duplicate = process.duplicate and not is_lost
+    charged, loose, made = Decimal(0), [], simulation.vendor.of_run(Handle(job_id, run, 0))
+    if any(process.list_lag and process.process_id != bound for process in made):
+        return  # the vendor broke its promise about the list, so that the submit was taken for one that came to nothing
+    twin = next((process.handle for process in made if process.process_id == bound and process.duplicate), None)
+    for process in made:
+        is_duplicate = (process.duplicate or process.handle == twin) and not is_lost
         if process.process_id == bound or not (is_duplicate or process.process_id in orphans):
             charged += simulation.vendor.charged(process)
         elif process.process_id not in orphans:

@@ -64,7 +64,8 @@ _CALLING = {
     "waited to be told": 900, "timed out untold": 800, "told while PROCESSING": 120, "told while SUBMITTING": 10,
     "told while IN_DOUBT": 1, "lost submit made due": 6, "forged": 120, "started late": 6, "PROCESSING → COMPLETED": 90,
     "PROCESSING → FAILED": 25, "adopted": 30, "SUBMITTING → IN_DOUBT": 20, "rerun paid again": 12,
-    "cleared by others": 5,
+    "cleared by others": 5, "listed too late": 30, "not sent again after a callback": 1, "told while CLAIMED": 1,
+    "accepted, as told while SUBMITTING": 2, "accepted, as told while CLAIMED": 1,
 }  # fmt: skip
 
 
@@ -133,8 +134,8 @@ UNREADABLE = Series(
     needed=_UNREADABLE,
 )
 # The vendor calls back: late, twice, out of order, too early, wrongly or never, before the bind, before the wait, while finalize
-# runs and after the end. Others forge callbacks, and clear the vendor's list. No callback changes what a job comes to, and none
-# that was accepted waits for the clock.
+# runs and after the end. Others forge callbacks, and clear the vendor's list, which also lags for longer than it may. No callback
+# changes what a job comes to, none that was accepted waits for the clock, and no run about which one was accepted is sent again.
 CALLING = Series(
     CALLED,
     quick=60,

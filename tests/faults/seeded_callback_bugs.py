@@ -8,6 +8,7 @@ from typing import Any
 from darkroom import callback_addresses
 from darkroom.aws import callback_ledger, items, ledger
 from darkroom.aws.callback_ledger import DynamoCallbackLedger
+from darkroom.aws.ledger import DynamoLedger
 from darkroom.model import JobStatus, ProcessState, Submission
 from darkroom.pipeline.callback import CallbackOutcome, TakeCallback
 from darkroom.pipeline.finalize import Finalize
@@ -92,6 +93,25 @@ def list_believed_against_a_callback(patch: Patch) -> None:
 def no_callback_left_out(patch: Patch) -> None:
     """Send a lost submit again although a callback came while the list was read."""
     patch.setattr(ledger, "NO_CALLBACK", "attribute_exists(pk)")
+    note_not_read_before_the_resend(patch)
+
+
+def note_not_read_before_the_resend(patch: Patch) -> None:
+    """Send a run again although a callback came after the list excluded its submit."""
+    reserve = DynamoLedger.reserve
+    patch.setattr(DynamoLedger, "reserve", lambda *given: replace(reserve(*given), told=None))
+
+
+def word_that_is_not_final_ignored(patch: Patch) -> None:
+    """Ignore a callback about a lost submit that says that the process runs."""
+    patch.setattr(DynamoCallbackLedger, "note_accepted", lambda *given: False)
+
+
+def callback_before_the_resend_ignored(patch: Patch) -> None:
+    """Ignore callbacks about a run that is about to be sent again."""
+    patch.setattr(callback_ledger, "MAY_HAVE_PROCESS", callback_ledger.MAY_HAVE_PROCESS.replace(":claimed, ", ""))
+    patch.setattr(callback_ledger, "OPEN", (JobStatus.SUBMITTING, JobStatus.PROCESSING, JobStatus.IN_DOUBT))
+    patch.setattr(callback_ledger, "UNBOUND", (JobStatus.SUBMITTING, JobStatus.IN_DOUBT))
 
 
 def failure_believed(patch: Patch) -> None:

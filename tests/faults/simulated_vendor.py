@@ -67,6 +67,7 @@ class Process:
     cancelled: bool = False
     forgotten: bool = False
     callback_url: str | None = None
+    list_lag: float = 0.0  # seconds by which the list lags longer than the vendor promises; only where it calls back
 
     @property
     def request(self) -> tuple[object, ...]:
@@ -90,6 +91,7 @@ class Vendor:
     on_accept: Callable[[Process], None]
     calls_back: Callable[[Process, str | None], None] = lambda process, url: None
     on_ask: Callable[[Process], None] = lambda process: None
+    on_send: Callable[[Handle], None] = lambda handle: None
     processes: dict[str, Process] = field(default_factory=dict)
     # Requests whose worker died while they were on the way.
     in_flight: list[tuple[float, Plan, Handle, str, bytes, str, str | None]] = field(default_factory=list)
@@ -188,6 +190,7 @@ class VendorClient:
         self, plan: Plan, image: ImageStream, handle: Handle, keep: StageResult, callback_url: str | None = None
     ) -> Submission:
         vendor, rng = self.vendor, self.scheduler.fault_rng
+        vendor.on_send(handle)
         with closing(image.open()) as body:
             sent = body.read()
         self._authorise()
@@ -289,7 +292,7 @@ class VendorClient:
         return tuple(
             FoundProcess(p.process_id, str(p.handle), state, None, None)
             for p in vendor.of_run(handle)
-            if p.key == self.key and vendor.scheduler.seconds >= p.listed_at and (state := vendor.state(p))
+            if p.key == self.key and vendor.scheduler.seconds >= p.listed_at + p.list_lag and (state := vendor.state(p))
         )
 
     @property

@@ -96,6 +96,8 @@ class Simulation:
         self.callbacks = VendorCallbacks(self)
         self.invariants.callbacks.called = self.callbacks.called
         self.vendor.calls_back, self.vendor.on_ask = self.callbacks.accepted, self.invariants.callbacks.provider_asked
+        self.vendor.on_send = self.invariants.callbacks.submit_begun
+        self.invariants.callbacks.on_release = self.callbacks.released
         self.alerts.on_doubt = self.operators.called
         self.uploaded: list[Upload] = []
         self.events_lost: set[str] = set()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from darkroom import callback_addresses
-from darkroom.model import ProcessState
+from darkroom.model import Handle, ProcessState
 from darkroom.timestamps import stamp
 from tests.faults.memory_step_functions import ARN
 from tests.faults.rows import number, text
@@ -57,15 +57,20 @@ class VendorCallbacks:
     called: dict[str, tuple[str, int]] = field(default_factory=dict)
     rng: Random = field(init=False)
     cleared_rng: Random = field(init=False)
+    lag_rng: Random = field(init=False)
 
     def __post_init__(self) -> None:
         self.rng = Random(f"{self.simulation.shape.seed} callbacks")
         self.cleared_rng = Random(f"{self.simulation.shape.seed} cleared")
+        self.lag_rng = Random(f"{self.simulation.shape.seed} lag")
 
     def accepted(self, process: Process, url: str | None) -> None:
         """Schedule the callbacks about a process that was accepted with this address."""
         if url is None:
             return
+        if self.lag_rng.random() < 0.2:
+            process.list_lag = 120.0 + self.lag_rng.random() * 7200.0
+            self.simulation.seen["listed too late"] += 1
         rng, ends_in, own = self.rng, process.ends_at - self.simulation.scheduler.seconds, ENDS[process.fate]
         if rng.random() < 0.3:
             self._call(Call(url, process.process_id, "Processing"), rng.random() * ends_in * 1.2)
@@ -80,6 +85,13 @@ class VendorCallbacks:
             late = rng.random() * (2 if not copy and rng.random() < 0.85 else rng.choice([10, 1200, 7200]))
             word = own if rng.random() < 0.95 else rng.choice([*FINAL])
             self._call(Call(url, process.process_id, word), ends_in + late)
+
+    def released(self, run: tuple[str, int]) -> None:
+        """Call back about a lost submit that the list did not show in time, while it is about to be sent again."""
+        for process in self.simulation.vendor.of_run(Handle(*run, 0)):
+            if process.list_lag and process.callback_url:
+                word = self.lag_rng.choice(["Processing", ENDS[process.fate]])
+                self._call(Call(process.callback_url, process.process_id, word), self.lag_rng.random() * 2)
 
     def forge(self) -> None:
         """Send a request about a job, with a wrong MAC: a random one, or the genuine one of another run or job."""
@@ -124,14 +136,18 @@ class VendorCallbacks:
 
         def ended(outcome: object) -> None:
             self._answered(call, outcome, began)
+            if outcome == 204 and unbound is not None and (began is not None or call.word not in FINAL):
+                self.simulation.invariants.callbacks.said_accepted((address.job_id, address.run), unbound)
 
         def request(ends: datetime) -> int:
-            nonlocal began
+            nonlocal began, unbound
             began = self._began(address.job_id, address.run)
+            unbound = self._unbound(address.job_id, address.run)
             self.called[self.simulation.scheduler.running or ""] = (address.job_id, address.run)
             return self._request(call)(ends)
 
         began: float | None = None
+        unbound: float | None = None
         self.simulation.spawn("callback", request, max(delay, 0.0), ended)
 
     def _request(self, call: Call) -> Callable[[datetime], int]:
@@ -163,13 +179,19 @@ class VendorCallbacks:
             self.simulation.seen["cleared by others"] += 1
 
     def _began(self, job_id: str, run: int) -> float | None:
-        """Return the time if the run is at the provider now and has not had its share of callbacks. Otherwise return None: then
+        """Return the time if the run has not ended and has not had its share of callbacks. Otherwise return None: then
         nothing must follow."""
         row = self.simulation.invariants.job(job_id)
-        waits = text(row, "status") in ("SUBMITTING", "PROCESSING", "IN_DOUBT") and number(row, "run") == run
+        waits = text(row, "status") in ("CLAIMED", "SUBMITTING", "PROCESSING", "IN_DOUBT") and number(row, "run") == run
         if not waits or (number(row, "times_told") >= 3 and "told_at" not in (row or {})):
             return None
         return self.simulation.scheduler.seconds
+
+    def _unbound(self, job_id: str, run: int) -> float | None:
+        """Return the time if the run has been sent, or may be sent again, and has no process. Otherwise return None."""
+        row = self.simulation.invariants.job(job_id)
+        is_unbound = text(row, "status") in ("CLAIMED", "SUBMITTING") and number(row, "run") == run
+        return self.simulation.scheduler.seconds if is_unbound else None
 
     def _refused(self, outcome: Any) -> None:
         if not isinstance(outcome, BaseException) and outcome != 404:

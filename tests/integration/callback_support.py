@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 from tests.fakes import state_machine
-from tests.fakes.application import ApplicationUnderTest
+from tests.fakes.application import ApplicationUnderTest, picture
 from tests.fakes.aws_account import TABLE
 
 from darkroom.container import Container
-from darkroom.model import Job
+from darkroom.model import Job, ProcessState
 from darkroom.pipeline.callback import CallbackAnswer
 
 URL = "https://callbacks.example/"
@@ -82,3 +82,14 @@ class CallbackApplication(ApplicationUnderTest):
         """Return the only job's row as it is stored."""
         (row,) = [row for row in self.cloud.rows() if row["sk"]["S"] == "JOB"]
         return row
+
+
+def bound(application: CallbackApplication) -> Job:
+    """Deliver an upload until its job is bound, and return the job."""
+    application.deliver(application.cloud.put("a.jpg", picture()))
+    return application.job()
+
+
+def ended_at_the_vendor(application: CallbackApplication, state: ProcessState = ProcessState.COMPLETED) -> None:
+    """Let the first process end."""
+    application.provider.become(state, "process-1")

@@ -4,20 +4,18 @@ paid process is kept.
 
 from __future__ import annotations
 
-import logging
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from tests.fakes.application import INVOCATION, MONTH, ApplicationUnderTest, picture
+from tests.fakes.application import INVOCATION, ApplicationUnderTest, picture
 
-from darkroom.errors import LedgerBusy, LostClaim, OutputBusy, ProcessUnknown, ResultNotReady
+from darkroom.errors import LedgerBusy, OutputBusy, ProcessUnknown, ResultNotReady
 from darkroom.model import Job, JobStatus, ProcessState
 from darkroom.pipeline.finalize import BUSY_RETRY, MAX_SILENCE
-from darkroom.pipeline.message_outcomes import Ignored, RetryLater
-from darkroom.pipeline.process_binding import BIND_ATTEMPTS
+from darkroom.pipeline.message_outcomes import Ignored
 
 GONE = ProcessUnknown("HTTP 404")
 
@@ -170,46 +168,6 @@ def test_a_submit_that_fails_after_the_reservation_keeps_its_lease(application: 
     assert len(application.provider.processes) == 1
 
 
-# --- the id of a paid process ----------------------------------------------------------------------------------------
-
-
-def test_binding_is_repeated_for_longer_than_a_write_takes(application: ApplicationUnderTest) -> None:
-    busy: list[Exception] = [LedgerBusy("contended")] * (BIND_ATTEMPTS - 1)
-    application.ports["ledger"] = Stubborn(application.ledger, "bind", busy)
-
-    application.submit(application.cloud.put("a.jpg", picture()))
-
-    assert application.job().status is JobStatus.PROCESSING
-    assert not busy
-
-
-def test_an_id_that_cannot_be_recorded_is_alarmed(
-    application: ApplicationUnderTest, caplog: pytest.LogCaptureFixture
-) -> None:
-    application.ports["ledger"] = Stubborn(application.ledger, "bind", [LedgerBusy("contended")] * BIND_ATTEMPTS)
-    upload = application.cloud.put("a.jpg", picture())
-
-    with caplog.at_level(logging.ERROR):
-        verdict = application.submit(upload)
-
-    assert isinstance(verdict, RetryLater)
-    (told,) = [record for record in caplog.records if "could not be stored" in record.message]
-    assert told.__dict__["process_id"] in application.provider.processes
-    application.deliver(upload)
-    assert (application.job().status, len(application.provider.processes)) == (JobStatus.PROCESSING, 1)
-    assert application.cloud.budget("topaz", MONTH)["reserved"] == 1
-
-
-def test_a_bind_that_lost_is_not_repeated(application: ApplicationUnderTest) -> None:
-    lost: list[Exception] = [LostClaim("another attempt")]
-    application.ports["ledger"] = Stubborn(application.ledger, "bind", lost)
-
-    verdict = application.submit(application.cloud.put("a.jpg", picture()))
-
-    assert isinstance(verdict, Ignored)
-    assert application.job().orphans
-
-
 # --- suffixes that the stack accepts ---------------------------------------------------------------------------------
 
 
@@ -223,7 +181,7 @@ def test_submit_looks_at_the_suffixes_that_the_rule_may_not_hold(
     upload = application.cloud.put(key, picture())
     use_case = replace(application.make_container().submit, suffixes=(".jpg", ".JPG"))
 
-    verdict = use_case(upload, application.ends)
+    verdict = use_case(upload, application.ends, is_repeated=False)
 
     assert isinstance(verdict, Ignored) is not taken
     assert len(application.cloud.jobs()) == taken

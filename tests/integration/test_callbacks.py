@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from tests.fakes.application import picture
 from tests.fakes.aws_account import Cloud
-from tests.integration.callback_support import LINK, CallbackApplication
+from tests.integration.callback_support import LINK, CallbackApplication, bound, ended_at_the_vendor
 
 from darkroom import callback_addresses
-from darkroom.aws.callback_ledger import MOST_TOLD, DynamoCallbackKeys
+from darkroom.aws.callback_ledger import MOST_TOLD, DynamoCallbackKeys, DynamoCallbackLedger
 from darkroom.aws.ledger_table import LedgerTable
-from darkroom.errors import SubmitInDoubt, Throttled
-from darkroom.model import Job, JobDue, JobStatus, ProcessState
+from darkroom.model import JobDue, JobStatus, ProcessState
 from darkroom.pipeline.callback import MAX_BODY_BYTES, CallbackOutcome
-from darkroom.pipeline.message_outcomes import Done
 
 
 @pytest.fixture
 def application(account: Cloud) -> CallbackApplication:
     return CallbackApplication(account)
-
-
-def bound(application: CallbackApplication) -> Job:
-    application.deliver(application.cloud.put("a.jpg", picture()))
-    return application.job()
-
-
-def ended_at_the_vendor(application: CallbackApplication, state: ProcessState = ProcessState.COMPLETED) -> None:
-    application.provider.become(state, "process-1")
 
 
 # --- the ordinary case
@@ -74,7 +64,7 @@ def test_without_a_callback_the_clock_finds_the_end(application: CallbackApplica
 
 def test_a_stack_without_callbacks_gives_no_address(application: CallbackApplication) -> None:
     container = application.make_container(CALLBACK_URL="")
-    container.submit(application.cloud.put("a.jpg", picture()), application.ends)
+    container.submit(application.cloud.put("a.jpg", picture()), application.ends, is_repeated=False)
     assert application.addresses == [None]
 
 
@@ -104,6 +94,25 @@ def test_a_callback_before_the_bind_keeps_the_execution_from_waiting(application
     ended_at_the_vendor(application)
     application.finalize(job)
     assert (application.job().status, application.job().told_by) == (JobStatus.COMPLETED, "callback")
+
+
+def test_a_word_before_the_bind_that_is_not_final_neither_wakes_nor_keeps_the_execution_from_waiting(
+    application: CallbackApplication,
+) -> None:
+    def early(*given: Any) -> Any:
+        answer = submit(*given)
+        assert application.call_back("Processing", url=given[4]).outcome is CallbackOutcome.NOTED
+        return answer
+
+    submit = application.provider.submit
+    application.provider.submit = early  # type: ignore[method-assign]
+    job = bound(application)
+    assert application.waits.begin(job)
+    ended_at_the_vendor(application)
+    application.poll(job)
+    application.finalize(job)
+    assert (application.job().status, application.job().told_by) == (JobStatus.COMPLETED, "poll")
+    assert "told_process_id" not in application.row()
 
 
 def test_a_callback_between_two_waits_keeps_the_next_one_from_beginning(application: CallbackApplication) -> None:
@@ -211,114 +220,6 @@ def test_a_token_of_an_earlier_run_is_not_written(application: CallbackApplicati
     assert application.waits.begin(application.job(), "own")
 
 
-# --- lost submits
-
-
-def lost(application: CallbackApplication) -> Job:
-    application.provider.losses.append(SubmitInDoubt("a time-out"))
-    application.submit(application.cloud.put("a.jpg", picture()))
-    return application.job()
-
-
-def test_a_callback_about_a_lost_submit_lets_it_be_looked_up_at_once(application: CallbackApplication) -> None:
-    job = lost(application)
-    assert job.next_attempt_at > application.clock()
-    assert application.call_back().outcome is CallbackOutcome.DUE
-    assert application.queue.sent[-1] == (JobDue(job.job_id), 0)
-    ended_at_the_vendor(application)
-    application.submit(JobDue(job.job_id))
-    assert application.job().status is JobStatus.PROCESSING
-    assert application.job().process.process_id == "process-1"
-    assert not application.waits.begin(application.job())
-
-
-def test_a_callback_that_is_repeated_makes_a_lost_submit_due_once(application: CallbackApplication) -> None:
-    lost(application)
-    sent = len(application.queue.sent)
-    outcomes = [application.call_back().outcome for _ in range(3)]
-    assert outcomes == [CallbackOutcome.DUE, CallbackOutcome.NOTED, CallbackOutcome.NOTED]
-    assert len(application.queue.sent) == sent + 1
-
-
-def test_a_lost_submit_that_a_worker_looks_up_is_left_to_it(application: CallbackApplication) -> None:
-    job = lost(application)
-    application.clock.advance(timedelta(minutes=1))
-    application.ledger.take_over(job, application.clock(), application.ends)
-    sent, before = len(application.queue.sent), application.row()
-    assert application.call_back().outcome is CallbackOutcome.NOTED
-    assert len(application.queue.sent) == sent
-    assert application.row()["due_at"] == before["due_at"]
-
-
-def test_a_submit_that_came_to_nothing_forgets_its_callback(application: CallbackApplication) -> None:
-    def refused(*given: Any) -> Any:
-        application.call_back(process_id="nobodys", url=given[4])
-        application.provider.submit = submit  # type: ignore[method-assign]
-        raise Throttled("HTTP 429")
-
-    submit = application.provider.submit
-    application.provider.submit = refused  # type: ignore[method-assign]
-    application.submit(application.cloud.put("a.jpg", picture()))
-    assert (application.job().status, application.job().told) == (JobStatus.CLAIMED, None)
-    application.clock.advance(timedelta(minutes=5))
-    application.sweep_and_deliver()
-    assert application.job().status is JobStatus.PROCESSING
-    assert application.waits.begin(application.job())  # so that the new process is waited for
-
-
-def test_the_process_that_a_callback_names_is_not_believed_to_be_the_jobs(application: CallbackApplication) -> None:
-    job = lost(application)
-    application.call_back(process_id="of-another-job")
-    application.submit(JobDue(job.job_id))
-    assert application.job().process.process_id == "process-1"
-
-
-def test_a_list_that_a_callback_contradicts_proves_nothing(application: CallbackApplication) -> None:
-    """The list would show that nothing was accepted, and the job would be paid a second time."""
-    application.provider.listed_after = timedelta(days=1)
-    job = lost(application)
-    application.call_back()
-    application.clock.advance(timedelta(minutes=5))
-    outcome = application.submit(JobDue(job.job_id))
-    assert isinstance(outcome, Done)
-    assert (outcome.job.status, len(application.provider.processes)) == (JobStatus.IN_DOUBT, 1)
-    assert "a callback named process process-1" in (outcome.job.error or "")
-
-
-def test_a_callback_contradicts_a_list_even_if_the_vendor_knows_its_process_no_longer(
-    application: CallbackApplication,
-) -> None:
-    """Another user of the account may have cleared the list, with the process that was charged."""
-    job = lost(application)
-    ended_at_the_vendor(application)
-    application.call_back()
-    application.provider.processes.clear()
-    application.clock.advance(timedelta(minutes=5))
-    application.submit(JobDue(job.job_id))
-    application.sweep_and_deliver()
-    assert (application.job().status, application.provider.processes) == (JobStatus.IN_DOUBT, {})
-    assert application.job().reservation is not None
-    assert "a callback named process process-1" in (application.job().error or "")
-
-
-def test_a_callback_that_comes_while_the_list_is_read_is_not_lost(application: CallbackApplication) -> None:
-    job = lost(application)
-    application.provider.processes.clear()
-    find = application.provider.find
-
-    def found_nothing(*given: Any) -> Any:
-        application.call_back()
-        return find(*given)
-
-    application.provider.find = found_nothing  # type: ignore[method-assign]
-    application.clock.advance(timedelta(minutes=5))
-    application.submit(JobDue(job.job_id))
-    assert application.job().status is JobStatus.SUBMITTING
-    application.clock.advance(timedelta(minutes=10))  # the lease is over
-    application.sweep_and_deliver()
-    assert (application.job().status, application.provider.processes) == (JobStatus.IN_DOUBT, {})
-
-
 # --- what is refused
 
 
@@ -399,6 +300,19 @@ def test_a_word_that_is_not_final_is_accepted_and_changes_nothing(application: C
     answer = application.call_back(word)
     assert (answer.status_code, answer.outcome) == (204, CallbackOutcome.NOT_FINAL)
     assert application.row() == before
+
+
+def test_a_word_about_a_bound_job_that_is_not_final_takes_one_read_and_no_write(
+    application: CallbackApplication,
+) -> None:
+    bound(application)
+    container, calls = application.make_container(), []
+    container.callback.keys.read()  # type: ignore[attr-defined]
+    ledger = LedgerTable(_Recorder(application.cloud.dynamodb, calls), "ledger")
+    callback = replace(container.callback, ledger=DynamoCallbackLedger(ledger))
+    path = (application.addresses[-1] or "").removeprefix("https://callbacks.example")
+    callback("POST", path, b'{"process_id": "process-1", "status": "Processing"}')
+    assert calls == [("get_item", f"JOB#{application.job().job_id}")]
 
 
 def test_while_no_address_was_made_every_request_is_not_found(application: CallbackApplication) -> None:

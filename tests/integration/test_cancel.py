@@ -117,6 +117,22 @@ def test_a_running_process_is_cancelled_and_not_charged(application: Application
     application.assert_books_balance()
 
 
+def test_while_a_command_cancels_the_process_the_execution_leaves_the_job_to_it(
+    application: ApplicationUnderTest, upload: Upload
+) -> None:
+    application.deliver(upload)
+    cancel, seen = application.provider.cancel, []
+
+    def slow(process_id: str) -> bool:
+        application.ports["provider"] = application.provider
+        seen.append(application.finalize(application.job()).status)
+        return cancel(process_id)
+
+    application.ports["provider"] = Replaced(application.provider, cancel=slow)
+    assert application.operate.cancel("a.jpg").status is JobStatus.CANCELLED
+    assert seen == ["running"]
+
+
 def test_what_the_provider_had_finished_is_charged_and_not_published(
     application: ApplicationUnderTest, upload: Upload
 ) -> None:

@@ -312,7 +312,7 @@ def test_an_upload_that_names_a_provider_without_a_key_is_refused_unpaid(applica
     upload = application.cloud.put("named.jpg", picture(), tags="provider=topaz")
     application.provider.refusals = [KeyMissing("the secret holds no key for topaz")]
     container = application.make_container(PROVIDER="aimlapi", ALLOWED_PROVIDERS="aimlapi,topaz")
-    container.submit(upload, application.ends)
+    container.submit(upload, application.ends, is_repeated=False)
     job, report = application.job(), application.cloud.report("named.jpg")
     assert (job.status, job.error_code, job.credits) == (JobStatus.REJECTED, ErrorCode.INVALID_SETTING, 0)
     assert report is not None

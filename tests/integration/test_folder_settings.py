@@ -95,7 +95,9 @@ def test_a_file_makes_no_job_and_is_no_lost_upload(application: ApplicationUnder
 )
 def test_a_file_outside_of_the_prefix_is_nobodys(application: ApplicationUnderTest, key: str, is_checked: bool) -> None:
     upload = application.cloud.put(key, b"sclae=2")
-    application.make_container(INPUT_PREFIX="in/", INPUT_SUFFIXES=".jpg").submit(upload, application.ends)
+    application.make_container(INPUT_PREFIX="in/", INPUT_SUFFIXES=".jpg").submit(
+        upload, application.ends, is_repeated=False
+    )
     assert (application.cloud.report(key) is not None) is is_checked
 
 
@@ -213,7 +215,7 @@ def test_wrong_defaults_hold_every_upload_and_call_once(application: Application
     application.defaults = "model=Standrd V2"
     container = application.make_container()
     for name in "abc":
-        container.submit(application.cloud.put(f"{name}.jpg", picture()), application.ends)
+        container.submit(application.cloud.put(f"{name}.jpg", picture()), application.ends, is_repeated=False)
     assert {job.status for job in application.cloud.jobs()} == {JobStatus.CLAIMED}
     assert application.alerts.rung == ["WrongDefaults"]
     (message,) = {job.error or "" for job in application.cloud.jobs()}

@@ -15,7 +15,7 @@ from tests.integration.time_support import Replaced
 from darkroom.aws import items, retention
 from darkroom.aws.ledger_table import LedgerTable
 from darkroom.errors import LostClaim, Throttled
-from darkroom.model import Alarm, Job, JobStatus, ProcessState, Upload
+from darkroom.model import Job, JobStatus, ProcessState, Upload
 from darkroom.pipeline import lost_uploads
 from darkroom.pipeline.message_outcomes import RetryLater
 
@@ -70,14 +70,6 @@ def test_keys_that_a_batch_read_leaves_out_are_not_missing(application: Applicat
     found = LedgerTable(Replaced(real, batch_get_item=half), TABLE).rows(keys)
     assert [item["pk"] for item in found] == [key["pk"] for key in keys]
     assert calls == [2, 1]
-
-
-@pytest.mark.parametrize(("charged", "rings"), [("1", False), ("1.01", True), ("2", True)])
-def test_any_charge_above_the_reservation_calls_a_person(
-    application: ApplicationUnderTest, charged: str, rings: bool
-) -> None:
-    application.complete(application.cloud.put("a.jpg", picture()), Decimal(charged))
-    assert (Alarm.OVERRUN in application.alerts.rung) is rings
 
 
 def test_the_process_of_an_abandoned_job_is_cancelled_at_the_provider(application: ApplicationUnderTest) -> None:

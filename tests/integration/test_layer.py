@@ -42,6 +42,19 @@ def test_a_handler_imports_from_the_layer_alone(handler: str, lambda_like_path: 
     assert done.stdout.startswith(str(LAYER))
 
 
+def test_every_module_of_the_layer_imports_without_what_only_developers_have(lambda_like_path: list[str]) -> None:
+    program = (
+        f"import sys; sys.path += {lambda_like_path!r}; import importlib, pkgutil, darkroom; "
+        "names = [found.name for found in pkgutil.walk_packages(darkroom.__path__, 'darkroom.')]; "
+        "print(len([importlib.import_module(name) for name in names]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=False, cwd="/"
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) >= len(list((ROOT / "layers" / "core" / "darkroom").rglob("[!_]*.py")))
+
+
 def test_the_layer_holds_no_compiled_code() -> None:
     assert LAYER.is_dir()
     assert [path for path in LAYER.rglob("*") if path.suffix in {".so", ".pyd", ".dylib"}] == []

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from tests.fakes.application import ApplicationUnderTest, picture
 from tests.fakes.aws_account import INPUT, TABLE, cloud
+from tests.integration.time_support import Replaced
 
 from darkroom.aws.ledger_table import LedgerTable
 from darkroom.errors import LedgerNotOwned
@@ -158,3 +159,32 @@ def test_the_check_costs_one_request_a_container_and_none_a_job(application: App
         another.require()
         application.clock.advance(1)
     assert counted.count == 1
+
+
+def test_two_functions_of_a_new_stack_may_look_at_the_same_time(application: ApplicationUnderTest) -> None:
+    faster, slower = application.make_ownership("darkroom"), application.make_ownership("darkroom")
+    get_item = application.cloud.dynamodb.get_item
+
+    def overtaken(**asked: Any) -> Any:
+        found = get_item(**asked)
+        slower.table = LedgerTable(application.cloud.dynamodb, TABLE)
+        faster.require()
+        return found
+
+    slower.table = LedgerTable(Replaced(application.cloud.dynamodb, get_item=overtaken), TABLE)  # type: ignore[arg-type]
+    slower.require()
+    assert slower.owner() == LedgerOwner("darkroom", INPUT)
+
+
+def test_of_two_new_stacks_that_look_at_the_same_time_one_is_refused(application: ApplicationUnderTest) -> None:
+    faster, slower = application.make_ownership("first"), application.make_ownership("second")
+    get_item = application.cloud.dynamodb.get_item
+
+    def overtaken(**asked: Any) -> Any:
+        found = get_item(**asked)
+        faster.require()
+        return found
+
+    slower.table = LedgerTable(Replaced(application.cloud.dynamodb, get_item=overtaken), TABLE)  # type: ignore[arg-type]
+    with pytest.raises(LedgerNotOwned, match="belongs to the stack first"):
+        slower.require()

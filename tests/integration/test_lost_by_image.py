@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import pytest
 from tests.fakes import small_catalogs
-from tests.fakes.application import DEADLINE, MONTH, ApplicationUnderTest, picture
+from tests.fakes.application import DEADLINE, INVOCATION, MONTH, ApplicationUnderTest, picture
 from tests.fakes.simple_provider import FakeLink, Process
 
-from darkroom.errors import Inapplicable, ProviderUnavailable, SubmitInDoubt
+from darkroom.errors import Inapplicable, ProcessUnknown, ProviderUnavailable, SubmitInDoubt
 from darkroom.model import FoundProcess, JobStatus, ProcessState, UnnamedProcess, Upload
+from darkroom.pipeline.kept_input_lookup import MAX_CANDIDATES, MAX_COMPARED
 from darkroom.ports import ResultLink
 
 LOST = SubmitInDoubt("the answer was lost (ReadTimeout)")
@@ -21,9 +22,13 @@ LOST = SubmitInDoubt("the answer was lost (ReadTimeout)")
 
 @dataclass
 class KeptImages:
-    """Fulfils `ports.KeptInputs` over the processes of a provider."""
+    """Fulfils `ports.KeptInputs` over the processes of a provider. Each has kept the one picture, unless `other` or `gone` has
+    its id. Each image takes `slowness` to be read."""
 
     application: ApplicationUnderTest
+    other: dict[str, bytes] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
+    slowness: timedelta = timedelta(0)
 
     def unnamed(self, since: datetime) -> tuple[UnnamedProcess, ...]:
         self.application.provider._fault("unnamed")
@@ -33,7 +38,10 @@ class KeptImages:
     @contextmanager
     def open(self, process_id: str) -> Iterator[ResultLink]:
         assert process_id in self.application.provider.processes
-        yield FakeLink(picture())  # type: ignore[misc]
+        if process_id in self.gone:
+            raise ProcessUnknown("HTTP 404")
+        self.application.clock.advance(self.slowness)
+        yield FakeLink(self.other.get(process_id, picture()))  # type: ignore[misc]
 
 
 def _unnamed(process: Process) -> UnnamedProcess:
@@ -64,6 +72,21 @@ def lose(application: ApplicationUnderTest, *keys: str, accepted: bool = True) -
         application.provider.losses, application.provider.refusals = (lost, []) if accepted else ([], [LOST])
         application.submit(put(application, key))
         application.clock.advance(1)
+
+
+def lose_among(
+    application: ApplicationUnderTest, strangers: int, state: ProcessState = ProcessState.RUNNING
+) -> KeptImages:
+    """Lose the answer to a submit that is accepted as process-1. Return the kept images, of it and of as many processes of
+    strangers, which have the same request and are listed behind it."""
+    lose(application, "a.jpg")
+    made = application.provider.processes
+    for number in range(2, strangers + 2):
+        stranger = replace(made["process-1"], process_id=f"process-{number}")
+        made[stranger.process_id] = replace(stranger, progress=replace(stranger.progress, state=state))
+    kept = application.provider.inputs
+    assert isinstance(kept, KeptImages)
+    return kept
 
 
 def resolve(application: ApplicationUnderTest, times: int = 6) -> None:
@@ -193,3 +216,76 @@ def test_a_process_that_is_older_than_the_job_is_not_its_own(application: Applic
     resolve(application)
     assert statuses(application)["a.jpg"] is JobStatus.IN_DOUBT
     assert statuses(application)["b.jpg"] is JobStatus.PROCESSING
+
+
+# --- which of several images is the job's own -------------------------------------------------------------------------
+
+SAME_LENGTH = picture()[:-1] + b"?"  # another image with as many bytes
+LONGER = picture() + b"?"
+
+
+def own_process(application: ApplicationUnderTest) -> str | None:
+    """Return the process that the lookup takes for the job's own, or None if it leaves the job in doubt."""
+    resolve(application)
+    job = application.job()
+    assert job.status in (JobStatus.PROCESSING, JobStatus.IN_DOUBT)
+    return job.process.process_id if job.status is JobStatus.PROCESSING else None
+
+
+def test_an_image_with_as_many_bytes_is_not_the_jobs_own(application: ApplicationUnderTest) -> None:
+    lose_among(application, 0).other["process-1"] = SAME_LENGTH
+    assert own_process(application) is None
+
+
+def test_images_of_other_lengths_do_not_end_the_search(application: ApplicationUnderTest) -> None:
+    kept = lose_among(application, 2)
+    kept.other |= {"process-1": LONGER, "process-2": LONGER}
+    assert own_process(application) == "process-3"
+
+
+@pytest.mark.parametrize(("strangers", "own"), [(MAX_COMPARED - 1, "process-1"), (MAX_COMPARED, None)])
+def test_only_a_few_images_of_the_right_length_are_read(
+    application: ApplicationUnderTest, strangers: int, own: str | None
+) -> None:
+    kept = lose_among(application, strangers)
+    kept.other |= {f"process-{number}": SAME_LENGTH for number in range(2, strangers + 2)}
+    assert own_process(application) == own
+    assert ("more than 3 have this image's length" in (application.job().error or "")) is (own is None)
+
+
+@pytest.mark.parametrize(("strangers", "own"), [(MAX_CANDIDATES - 1, "process-1"), (MAX_CANDIDATES, None)])
+def test_of_too_many_candidates_no_image_is_asked_for(
+    application: ApplicationUnderTest, strangers: int, own: str | None
+) -> None:
+    kept = lose_among(application, strangers)
+    kept.other |= {f"process-{number}": LONGER for number in range(2, strangers + 2)}
+    assert own_process(application) == own
+
+
+@pytest.mark.parametrize(
+    ("state", "own"), [(ProcessState.FAILED, "process-1"), (ProcessState.CANCELLED, "process-1"), (ProcessState.RUNNING, None)]
+)  # fmt: skip
+def test_only_an_unpaid_process_may_lack_its_image(
+    application: ApplicationUnderTest, state: ProcessState, own: str | None
+) -> None:
+    """The image that nobody can read any more may be the job's, and its process may be the one that was charged."""
+    lose_among(application, 1, state).gone.add("process-2")
+    assert own_process(application) == own
+    assert ("a kept one cannot be read" in (application.job().error or "")) is (own is None)
+
+
+def test_a_process_that_began_after_the_answer_was_lost_is_a_strangers(application: ApplicationUnderTest) -> None:
+    lose_among(application, 1)
+    made = application.provider.processes
+    made["process-2"] = replace(made["process-2"], created_at=application.clock() + timedelta(seconds=30))
+    assert own_process(application) == "process-1"
+
+
+@pytest.mark.parametrize(("left", "own"), [(31, "process-1"), (29, None)])
+def test_what_was_found_must_be_written_down_before_the_invocation_ends(
+    application: ApplicationUnderTest, left: int, own: str | None
+) -> None:
+    """A worker that is cut off while it reads would leave the job to another one, which would be cut off too."""
+    lose_among(application, 0).slowness = INVOCATION - timedelta(seconds=left)
+    assert own_process(application) == own
+    assert ("one invocation is too short" in (application.job().error or "")) is (own is None)

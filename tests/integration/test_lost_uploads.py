@@ -6,9 +6,10 @@ import dataclasses
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
-from tests.fakes.application import DEADLINE, ApplicationUnderTest, picture
+from tests.fakes.application import DEADLINE, INVOCATION, ApplicationUnderTest, picture
 from tests.fakes.aws_account import INPUT, OUTPUT, TABLE, Cloud, cloud
 from tests.integration.time_support import Replaced, WorkerDied, die, uploads
 from tests.integration.walk_support import LATE, Listing, fed, listed, rounds, watch
@@ -181,6 +182,49 @@ def test_a_round_that_is_full_goes_on_where_it_stopped(watched: ApplicationUnder
         sent = [what for what, _ in watched.queue.sent[before:]]
         ids -= {one.job_id for one in lost if one.key in {what.key for what in sent if isinstance(what, Upload)}}
     assert fed(watched) == [one.key for one in lost]
+
+
+def rounds_over(application: ApplicationUnderTest, count: int, lost: set[int]) -> tuple[Listing, list[list[str]]]:
+    """Run two rounds over `count` objects in pages of 1,000, of which those with the numbers `lost` never get a job. Return the
+    listing, and the keys that each round sent."""
+    objects = listed(application, count)
+    ids = {objects[number].job_id for number in lost}
+    queries = Replaced(application.ports["sweep_queries"], find_without_job=lambda asked: set(asked) & ids)
+    application.ports |= {"sweep_queries": queries, "sources": (listing := Listing(objects))}
+    sent = list[list[str]]()
+    for _ in range(2):
+        application.clock.advance(LATE)
+        before = len(fed(application))
+        application.sweep()
+        sent.append(fed(application)[before:])
+    return listing, sent
+
+
+def test_a_round_sends_a_hundred_however_many_pages_they_lie_on(watched: ApplicationUnderTest) -> None:
+    lost = range(940, 1080)
+    listing, sent = rounds_over(watched, 1500, set(lost))
+    assert sent == [[f"{n:05}.jpg" for n in part] for part in (lost[:MAX_SENT], lost[MAX_SENT:])]
+    assert listing.asked == [None, "1000", "1000"]  # a full round reads no further page
+    assert {delay for _, delay in watched.queue.sent} == {0}
+
+
+def test_a_round_that_sends_the_last_of_a_hundred_reads_on(watched: ApplicationUnderTest) -> None:
+    listing, sent = rounds_over(watched, 1500, set(range(MAX_SENT)))
+    assert [len(keys) for keys in sent] == [MAX_SENT, 0]
+    assert listing.asked[:2] == [None, "1000"]
+
+
+def test_a_round_ends_in_time_for_what_comes_after_it(watched: ApplicationUnderTest) -> None:
+    listing = Listing(listed(watched, 3000))
+
+    def slow(*asked: Any) -> Any:
+        watched.clock.advance(INVOCATION)
+        return listing.page(*asked)
+
+    watched.ports["sources"] = Replaced(listing, page=slow)
+    watched.clock.advance(LATE)
+    watched.sweep()
+    assert listing.asked == [None]
 
 
 def test_jobs_of_a_page_are_looked_up_a_hundred_at_a_time(watched: ApplicationUnderTest) -> None:

@@ -68,7 +68,7 @@ def test_the_stack_says_which_metadata_holds_settings(
     application: ApplicationUnderTest, stack: dict[str, str], metadata: dict[str, str], model: str
 ) -> None:
     upload = application.cloud.put("a.jpg", picture(), Metadata=metadata)
-    application.make_container(**stack).submit(upload, application.ends)
+    application.make_container(**stack).submit(upload, application.ends, is_repeated=False)
     assert (application.job().status, application.job().model) == (JobStatus.PROCESSING, model)
 
 

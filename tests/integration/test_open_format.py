@@ -26,7 +26,7 @@ from tests.integration.worker_death_support import (
 )
 
 from darkroom import output_keys
-from darkroom.model import ANY_FORMAT, Job, JobStatus, Plan, ProcessState
+from darkroom.model import Job, JobStatus, Plan, ProcessState
 
 FACTS = 'output_formats = ["jpeg", "png"]\nformat_is_open = true\ncredits = 1'
 FORMS = pytest.mark.parametrize(
@@ -74,11 +74,6 @@ def finished(application: ApplicationUnderTest, job: Job) -> Job:
 # --- output keys
 
 
-def test_the_ledger_says_that_any_format_may_come(application: ApplicationUnderTest) -> None:
-    job = sent(application)
-    assert (job.dispatch.output_format, job.dispatch.output_key) == (ANY_FORMAT, "a.jpg")
-
-
 @pytest.mark.parametrize("taken", ["a.jpg", "a.png", "a.tiff"])
 def test_a_collision_with_any_possible_key_is_refused_before_anything_is_reserved(
     application: ApplicationUnderTest, taken: str
@@ -89,12 +84,6 @@ def test_a_collision_with_any_possible_key_is_refused_before_anything_is_reserve
     refused = next(job for job in application.cloud.jobs() if job.source_key == "a.jpg")
     assert (refused.status, refused.error_code) == (JobStatus.REJECTED, "OutputCollision")
     assert (application.provider.processes, application.cloud.budget("topaz", MONTH)) == ({}, {})
-
-
-def test_two_uploads_that_may_meet_under_one_key_are_not_both_sent(application: ApplicationUnderTest) -> None:
-    application.submit(application.cloud.put("a.png", picture(form="png")))
-    application.submit(application.cloud.put("a.jpg", picture()))
-    assert sorted(job.status for job in application.cloud.jobs()) == [JobStatus.PROCESSING, JobStatus.REJECTED]
 
 
 @FORMS

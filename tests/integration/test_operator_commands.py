@@ -16,7 +16,7 @@ from tests.fakes.aws_account import INPUT
 from tests.integration.time_support import MINUTE, Replaced, committed, follow
 
 from darkroom.errors import ErrorCode, Inapplicable, OperatorFault, ProviderUnavailable, SubmitInDoubt, Throttled
-from darkroom.model import Job, JobStatus, ProcessState, Upload
+from darkroom.model import Job, JobDue, JobStatus, ProcessState, Upload
 from darkroom.pipeline.operator_commands import OperatorCommands
 
 
@@ -120,10 +120,24 @@ def test_a_foreign_process_is_adopted_only_by_force(application: ApplicationUnde
     assert application.operate.adopt("a.jpg", "foreign", force=True).process.process_id == "foreign"
 
 
+def test_only_the_process_that_is_bound_is_adopted_without_the_list(
+    application: ApplicationUnderTest, upload: Upload
+) -> None:
+    job = late_in_doubt(application, upload)
+    own = application.provider.processes["process-1"]
+    application.provider.processes["foreign"] = replace(own, process_id="foreign")
+    application.provider.lists = False
+    with pytest.raises(Inapplicable, match="does not list process foreign"):
+        application.operate.adopt("a.jpg", "foreign")
+    assert application.job() == job
+    assert application.operate.adopt("a.jpg", "process-1").status is JobStatus.PROCESSING
+
+
 def test_a_resubmitted_job_is_sent_again_and_paid_once(application: ApplicationUnderTest, upload: Upload) -> None:
     in_doubt(application, upload, accepted=False)
     application.operate.resubmit("a.jpg")
     assert (application.job().status, committed(application)) == (JobStatus.CLAIMED, 0)
+    assert application.queue.sent == [(JobDue(application.job().job_id), 0)]
     application.submit(application.queue.sent[-1][0])
     assert (application.job().status, application.job().run, application.provider.charged) == (
         JobStatus.PROCESSING,
@@ -151,6 +165,18 @@ def test_a_job_that_the_list_shows_is_not_resubmitted(application: ApplicationUn
     assert (application.job().status, committed(application)) == (JobStatus.IN_DOUBT, 1)
 
 
+def test_of_two_listed_processes_the_refusal_names_the_one_that_did_not_fail(
+    application: ApplicationUnderTest, upload: Upload
+) -> None:
+    in_doubt(application, upload)
+    application.provider.lists = True
+    own = application.provider.processes["process-1"]
+    application.provider.processes["process-2"] = replace(own, process_id="process-2")
+    application.provider.become(ProcessState.FAILED, "process-1")
+    with pytest.raises(Inapplicable, match="lists process process-2"):
+        application.operate.resubmit("a.jpg")
+
+
 UNREADABLE = [
     ProviderUnavailable("the provider's list has an unknown shape"),
     Throttled("429"),
@@ -161,12 +187,12 @@ UNREADABLE = [
 @pytest.mark.parametrize("why", UNREADABLE, ids=["unavailable", "throttled", "closed"])
 @pytest.mark.parametrize(
     "verdict",
-    [lambda operate, force: operate.adopt("a.jpg", "foreign", force=force),
-     lambda operate, force: operate.resubmit("a.jpg", force=force)],
+    [lambda operate, **how: operate.adopt("a.jpg", "foreign", **how),
+     lambda operate, **how: operate.resubmit("a.jpg", **how)],
     ids=["adopt", "resubmit"],
 )  # fmt: skip
 def test_only_force_resubmits_when_the_list_cannot_be_read(
-    application: ApplicationUnderTest, upload: Upload, verdict: Callable[[OperatorCommands, bool], Job], why: Exception
+    application: ApplicationUnderTest, upload: Upload, verdict: Callable[..., Job], why: Exception
 ) -> None:
     in_doubt(application, upload)
     application.provider.lists = True
@@ -174,9 +200,9 @@ def test_only_force_resubmits_when_the_list_cannot_be_read(
     application.provider.processes["foreign"] = replace(own, process_id="foreign")
     application.provider.faults["find"] = [why, why]
     with pytest.raises(Inapplicable, match=r"list cannot be read .*use --force"):
-        verdict(application.operate, False)
+        verdict(application.operate)
     assert application.job().status is JobStatus.IN_DOUBT
-    assert verdict(application.operate, True).status in (JobStatus.PROCESSING, JobStatus.CLAIMED)
+    assert verdict(application.operate, force=True).status in (JobStatus.PROCESSING, JobStatus.CLAIMED)
 
 
 def test_a_run_that_has_a_process_is_not_resubmitted(application: ApplicationUnderTest, upload: Upload) -> None:
@@ -213,9 +239,15 @@ def test_a_doubt_abandoned_with_credits_is_booked_and_reported(
 def test_only_a_doubt_is_resolved(application: ApplicationUnderTest, upload: Upload, action: str) -> None:
     application.deliver(upload)
     arguments = ["a.jpg", "process-1"] if action == "adopt" else ["a.jpg"]
-    with pytest.raises(Inapplicable, match="PROCESSING, not IN_DOUBT"):
+    with pytest.raises(Inapplicable, match="PROCESSING, not IN_DOUBT: there is nothing to decide yet"):
         getattr(application.operate, action)(*arguments)
     assert application.job().status is JobStatus.PROCESSING
+
+
+def test_a_job_that_is_over_is_not_resolved_but_run_again(application: ApplicationUnderTest, upload: Upload) -> None:
+    application.complete(upload)
+    with pytest.raises(Inapplicable, match=r"COMPLETED, not IN_DOUBT: run it again with `darkroom rerun`"):
+        application.operate.abandon("a.jpg")
 
 
 @pytest.mark.parametrize("action", ["adopt", "resubmit"])

@@ -236,3 +236,18 @@ def test_comparing_changes_no_job_and_no_budget(known: ApplicationUnderTest) -> 
     look(known)
     known.reconcile.accept("topaz")
     assert [row for row in known.cloud.rows() if not row["pk"]["S"].startswith("ACCOUNT#")] == before
+
+
+def test_the_smallest_drift_is_an_alarm(known: ApplicationUnderTest) -> None:
+    known.provider.account = Balance(Decimal("99.9"), Decimal(0), Decimal("99.9"))
+    assert (known.reconcile(), known.alerts.rung) == (1, [Alarm.DRIFT])
+
+
+def test_what_was_spent_before_a_drift_was_accepted_hides_no_later_one(known: ApplicationUnderTest) -> None:
+    for number in range(3):
+        job = at_work(known, number)
+        finish(known, job)
+        known.finalize(job)
+    known.reconcile.accept("topaz")
+    account_holds(known, held(known) - 4)
+    assert look(known) == 4

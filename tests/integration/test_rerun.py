@@ -22,7 +22,7 @@ from tests.integration.time_support import (
 )
 
 from darkroom.errors import ErrorCode, Inapplicable, LostClaim, ProviderRejected, SubmitInDoubt
-from darkroom.model import Job, JobStatus, ProcessState, Upload
+from darkroom.model import Job, JobDue, JobStatus, ProcessState, Upload
 
 DAY = START.date()
 
@@ -70,6 +70,7 @@ def rerun_all(application: ApplicationUnderTest, first: date = DAY, last: date =
 def test_a_run_that_failed_is_paid_again_once_and_completes(application: ApplicationUnderTest, upload: Upload) -> None:
     fail(application, upload)
     job = rerun(application)
+    assert application.queue.sent == [(JobDue(job.job_id), 0)]
     assert (job.status, job.run, job.process.process_id, job.error_code) == (JobStatus.PROCESSING, 2, "process-2", None)
     application.provider.become(ProcessState.COMPLETED, "process-2")
     application.finalize(job)

@@ -56,6 +56,20 @@ def test_the_sweep_sends_nothing_a_second_time_before_the_messages_are_there(app
     assert len(application.queue.sent) == 3  # their messages were lost
 
 
+def test_the_sweep_waits_longer_for_a_message_that_was_sent_with_a_delay(application: ApplicationUnderTest) -> None:
+    paused(application, HANDED_ON_A_SECOND + 1)
+    application.operate.resume("topaz")
+    (late,) = (what for what, delay in application.queue.sent if delay == 1)
+    application.queue.sent.clear()
+    application.clock.advance(QUARTER)
+    application.sweep()
+    assert len(application.queue.sent) == HANDED_ON_A_SECOND
+    assert (late, 0) not in application.queue.sent
+    application.clock.advance(1)
+    application.sweep()
+    assert application.queue.sent[HANDED_ON_A_SECOND:] == [(late, 0)]
+
+
 def test_a_second_resume_hands_on_nothing(application: ApplicationUnderTest) -> None:
     paused(application, 2)
     application.operate.resume("topaz")

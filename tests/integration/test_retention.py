@@ -146,7 +146,7 @@ def test_a_young_upload_costs_no_extra_read(application: ApplicationUnderTest) -
     ledger = DynamoLedger(table, application.limits, KEPT)
     ledger.claim(young, START + timedelta(days=88), START, START)
     assert len(read) == 1
-    ledger.claim(replace(young, version_id="v2"), START + timedelta(days=90), START, START)
+    ledger.claim(replace(young, version_id="v2"), START + timedelta(days=89), START, START)
     assert len(read) == 3
 
 
@@ -159,3 +159,13 @@ def test_a_retention_below_90_days_is_refused(days: str) -> None:
 def test_the_retention_is_read_from_the_environment() -> None:
     assert Configuration({}).retain_jobs is None
     assert Configuration({"RETAIN_JOBS_DAYS": "90"}).retain_jobs == KEPT
+
+
+def test_the_rows_of_a_job_are_kept_for_the_whole_time(application: ApplicationUnderTest) -> None:
+    upload = application.cloud.put("a.jpg", picture())
+    failed = application.complete(upload)
+    again = application.operate.rerun(failed.job_id, completed=True)
+    until = {"N": str(int((application.clock() + KEPT).timestamp()))}
+    assert row(application, again, "RUN#1")["expires_at"] == until
+    skipped = application.complete(application.cloud.put("b.jpg", picture(), tags="skip=true"))
+    assert (skipped.status, row(application, skipped, "JOB")["expires_at"]) == (JobStatus.SKIPPED, until)

@@ -5,13 +5,14 @@ ledger, respects the limits, and is paid once.
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from tests.fakes.application import MONTH, ApplicationUnderTest
+from tests.fakes.application import DEADLINE, INVOCATION, MONTH, ApplicationUnderTest
 from tests.fakes.aws_account import Cloud
 
-from darkroom.errors import Inapplicable
+from darkroom.errors import Inapplicable, Throttled
 from darkroom.model import Job, JobStatus, Limits, Plan, ProcessState, Spelling
 from darkroom.pipeline.message_outcomes import Ignored
 from darkroom.pipeline.spelling_probe import TAGS, spelling_in
@@ -57,9 +58,37 @@ def test_its_credit_is_reserved_and_settled_like_any_other(account: Cloud) -> No
 
 def test_a_limit_that_is_reached_refuses_it_unpaid(account: Cloud) -> None:
     world = ApplicationUnderTest(account, limits=Limits({"topaz": Decimal("0.5")}, Decimal(0), {}, {}))
-    with pytest.raises(Inapplicable, match="was not sent"):
+    with pytest.raises(Inapplicable, match=f"was not sent: .*limit.* \\(job {'[0-9a-f]' * 32}\\)"):
         probed(world)
     assert (world.job().status, world.provider.processes) == (JobStatus.REJECTED, {})
+
+
+def test_a_vendor_that_does_not_take_it_now_leaves_it_to_the_job_to_say_why(account: Cloud) -> None:
+    world = ApplicationUnderTest(account)
+    world.provider.refusals = [Throttled("HTTP 429")]
+    with pytest.raises(Inapplicable, match="was not sent: look at the job"):
+        probed(world)
+    assert (world.job().status, world.job().error) == (JobStatus.CLAIMED, "HTTP 429")
+
+
+def test_nobody_else_takes_it_over_while_the_command_may_run(account: Cloud) -> None:
+    world = ApplicationUnderTest(account)
+    submit = world.provider.submit
+
+    def slow(*told: Any) -> Any:
+        world.clock.advance(INVOCATION)
+        world.sweep()
+        return submit(*told)
+
+    world.provider.submit = slow  # type: ignore[method-assign]
+    assert (probed(world).status, world.queue.sent) == (JobStatus.PROCESSING, [])
+
+
+def test_its_process_is_awaited_until_the_deadline_of_any_job(account: Cloud) -> None:
+    world = ApplicationUnderTest(account)
+    job = probed(world)
+    assert job.deadline_at == world.clock() + DEADLINE
+    assert world.poll(job).status == "running"
 
 
 def test_the_functions_leave_its_picture_alone(account: Cloud) -> None:

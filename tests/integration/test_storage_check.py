@@ -241,3 +241,9 @@ def test_an_upload_ends_at_its_deadline_though_no_report_can_be_written(guarded:
     job = guarded.job()
     assert (job.status, job.error_code, guarded.cloud.report("a.jpg")) == (JobStatus.FAILED, "TimedOut", None)
     assert "KMS.DisabledException" in (job.error or "")
+
+
+def test_of_two_submits_that_saw_that_it_is_time_one_has_the_bucket_checked(guarded: Guarded) -> None:
+    checks = guarded.ports["storage_checks"]
+    assert [checks.take_turn(START, START + CHECK_TAKES) for _ in range(2)] == [True, False]
+    assert checks.take_turn(START + CHECK_TAKES, START + 2 * CHECK_TAKES)

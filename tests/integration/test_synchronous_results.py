@@ -70,17 +70,6 @@ def test_a_staged_result_that_is_gone_is_given_up_only_when_the_provider_keeps_n
     assert booked(application) == (0, CHARGE)
 
 
-def test_a_staged_result_that_is_gone_is_fetched_from_a_provider_that_keeps_it_too(
-    application: ApplicationUnderTest, upload: Upload
-) -> None:
-    application.provider.ends_as = ProcessState.COMPLETED
-    job = submitted(application, upload)
-    application.ports["staging"].drop(job.job_id, job.process.process_id)
-    application.finalize(job)
-    assert ended_as(application) == (JobStatus.COMPLETED, None, CHARGE)
-    assert application.cloud.body("a.jpg") == application.provider.processes["process-1"].result
-
-
 def test_what_a_provider_gives_in_its_place_may_still_become_whole(
     application: ApplicationUnderTest, upload: Upload
 ) -> None:

@@ -5,6 +5,7 @@ Usage: python -m tests.mutation.covering_tests FILE. The script writes the answe
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from collections.abc import Iterator
@@ -15,14 +16,15 @@ from typing import Any
 import coverage
 import pytest
 
-from tests.mutation.mutants import ROOT, RUNTIME
+from tests.mutation.mutants import ROOT, RUNTIME, module_name, modules
 
 LIMITS = "tests/unit/test_limits_page.py"  # it reads every constant of the mutated modules
 # The quick tests that use the pipeline and the ledger. The other unit tests check pictures, settings and vendors.
 SUITES = (
     "tests/integration", "tests/unit/test_in_doubt.py", "tests/unit/test_items_and_clauses.py", "tests/unit/test_model.py",
     "tests/unit/test_cli_actions.py", "tests/unit/test_cli_adopt_ledger.py", "tests/unit/test_cli_queries.py",
-    "tests/unit/test_job_transitions.py", "tests/unit/test_message_outcomes.py", "tests/unit/test_spliced_result.py", LIMITS,
+    "tests/unit/test_job_transitions.py", "tests/unit/test_message_outcomes.py", "tests/unit/test_spliced_ranges.py",
+    "tests/unit/test_spliced_result.py", LIMITS,
 )  # fmt: skip
 QUICK_SECONDS = 2.0  # a slower test is not asked
 
@@ -50,6 +52,10 @@ def main(target: Path) -> None:
     measured = coverage.Coverage(data_file=None, include=[f"{RUNTIME}/darkroom/*"], config_file=False)
     contexts = Contexts(measured)
     measured.start()
+    for path in modules(
+        ""
+    ):  # or the first test that needs a module would be the only one that runs its constants and defaults
+        importlib.import_module(module_name(path))
     pytest.main(["-q", "-n", "0", "-p", "no:cacheprovider", *SUITES], plugins=[contexts])
     measured.stop()
     data, lines = measured.get_data(), dict[str, Any]()

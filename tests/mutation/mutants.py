@@ -44,7 +44,7 @@ class Mutant:
     @property
     def module(self) -> str:
         """The name under which the module is imported."""
-        return ".".join(self.path.relative_to(RUNTIME).with_suffix("").parts)
+        return module_name(self.path)
 
     @cached_property
     def source(self) -> str:
@@ -59,6 +59,11 @@ class Mutant:
         pairs = zip(self.path.read_text().splitlines(), self.source.splitlines(), strict=False)
         before, after = next(((a, b) for a, b in pairs if a != b), ("", ""))
         return f"{before.strip()} → {after.strip()}"
+
+
+def module_name(path: Path) -> str:
+    """Return the name under which the module of that file is imported."""
+    return ".".join(path.relative_to(RUNTIME).with_suffix("").parts)
 
 
 def modules(part: str) -> list[Path]:

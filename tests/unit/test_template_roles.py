@@ -91,6 +91,11 @@ def test_callback_and_the_state_machine_write_only_what_callbacks_need_into_jobs
         assert update["Condition"]["ForAllValues:StringLike"] == {"dynamodb:LeadingKeys": ["JOB#*"]}
 
 
+def test_callback_reads_jobs_its_key_and_the_ledgers_owner_and_no_month() -> None:
+    (read,) = (s for s in statements("CallbackRole") if "dynamodb:GetItem" in actions(s))
+    assert read["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["CALLBACKS", "LEDGER", "JOB#*"]}}
+
+
 def test_what_only_callbacks_need_is_there_only_with_callbacks() -> None:
     (policy,) = RESOURCES["StateMachineRole"]["Properties"]["Policies"]
     (token,) = (s["Fn::If"] for s in policy["PolicyDocument"]["Statement"] if "Fn::If" in s)

@@ -181,7 +181,7 @@ class Container:
     @cached_property
     def sweep(self) -> Sweep:
         """The use case of the sweep function."""
-        from darkroom.pipeline import account_reconciliation, lost_uploads, retiring_models
+        from darkroom.pipeline import abandoned_multiparts, account_reconciliation, lost_uploads, retiring_models
         from darkroom.pipeline.sweep import Sweep
 
         adapters, configuration, abandoned = self.adapters, self.configuration, self.abandoned_multiparts
@@ -206,7 +206,7 @@ class Container:
             providers=adapters.providers,
             rounds={
                 "LostUploads": (lost_uploads.EVERY, lost),
-                "AbandonedUploads": (lost_uploads.EVERY, lambda until: abandoned()),
+                "AbandonedUploads": (abandoned_multiparts.EVERY, lambda until: abandoned()),
                 "RetiringModels": (retiring_models.EVERY, lambda until: self.retiring_models()),
                 "Drifted": (account_reconciliation.EVERY, lambda until: self.reconciliation()),
             },

@@ -20,7 +20,7 @@ from darkroom.retry_schedule import next_look_at
 
 AT_THE_PROVIDER = (JobStatus.SUBMITTING, JobStatus.PROCESSING)  # the provider was, or may have been, called
 
-# The attributes of a callback that finalize has not looked at, and those that belong to a run's callbacks in all.
+# The attributes of a callback, until finalize looks at the job, and those that belong to a run's callbacks in all.
 OF_A_CALLBACK = tuple(field.name for field in fields(Told))
 OF_CALLBACKS = (*OF_A_CALLBACK, "times_told", "task_token")
 
@@ -48,7 +48,7 @@ NOT_PUBLISHED = "attribute_not_exists(#published_at)"
 # No other sweep has rescheduled the job in the meantime. So only one of two simultaneous sweeps does it.
 STILL_DUE = "#due_at = :due_at"
 # No callback has come since the row was read. It would say that the provider has accepted the run, which the list excluded.
-NO_CALLBACK = "attribute_not_exists(#told_at)"
+NO_CALLBACK = "attribute_not_exists(#told_process_id)"
 # No process may ever have been bound to the run, because a run that was paid for must not be sent again.
 NO_PROCESS = "attribute_not_exists(#process_id)"
 # The row of the earlier run is not stored yet. So a rerun that is repeated after a lost answer stores it only once.
@@ -137,7 +137,7 @@ def heard(job: Job) -> tuple[dict[str, object], tuple[str, ...]]:
     """Return what a takeover sets and removes of the callback about the job. Only finalize takes `PROCESSING` jobs over."""
     if job.status is not JobStatus.PROCESSING:
         return {}, ()  # a callback that came before the bind counts when the job is bound
-    return ({"told_by": "callback"} if job.told else {}), OF_A_CALLBACK
+    return ({"told_by": "callback"} if job.told and job.told.told_at else {}), OF_A_CALLBACK
 
 
 def learned_by(job: Job) -> str | None:

@@ -61,7 +61,7 @@ from darkroom.timestamps import moment, stamp
 
 EXECUTION_STARTS = timedelta(minutes=5)  # this long after the bind, the sweep starts an execution that never started
 TROUBLE = ("denied_since", "failing_since")  # these attributes are removed when an attempt succeeds
-OF_A_SUBMIT = (*OF_A_LOST_ANSWER, *OF_A_CALLBACK, *budgets.OF_A_RESERVATION)  # of one that came to nothing
+OF_A_SUBMIT = (*OF_A_LOST_ANSWER, *budgets.OF_A_RESERVATION)  # of one that came to nothing, but no callback of its run
 # What only a job that has not ended needs. `published_at` is of the event that told of a doubt.
 OF_WORK = (
     "lease_until", "next_attempt_at", "key_fingerprint", "credits_charged", "staged", "published_at",
@@ -216,7 +216,8 @@ class DynamoLedger:
 
     def bind(self, job: Job, submission: Submission, now: datetime, *, claims_process: bool = False) -> Job:
         """`SUBMITTING` → `PROCESSING`. This also succeeds if the job is already bound to that process, because the answer to an
-        earlier write may have been lost. Raises LostClaim, LedgerBusy, ProcessTaken."""
+        earlier write may have been lost, or an operator may have adopted the process. Raises LostClaim, LedgerBusy,
+        ProcessTaken."""
         process = ProviderProcess(
             process_id=submission.process_id,
             eta=submission.eta,
@@ -237,13 +238,11 @@ class DynamoLedger:
             if not claims_process:
                 return items.job_of(self.table.update(step))
             self.table.transact([step, process_claims.claiming(job, process.process_id, now)])
-            current = self.get(job.job_id)
         except ConditionFailed as failed:
             if failed.index > 0:
                 raise process_claims.taken(process.process_id) from None
-            current = items.job_of(failed.item) if failed.item else self.get(job.job_id)
-        bound = current.process if current and current.run == job.run else None
-        if current and bound and bound.process_id == process.process_id:
+        current = self._require_job(job.job_id)
+        if current.process and current.process.process_id == process.process_id:
             return current
         raise LostClaim("the job was bound or taken over in the meantime")
 
@@ -384,12 +383,12 @@ class DynamoLedger:
     def _require_job(self, job_id: str) -> Job:
         current = self.get(job_id)
         if current is None:
-            raise LostClaim("the job's row vanished between two reads")
+            raise LostClaim("the job's row has vanished")
         return current
 
     def _reread(self, job: Job) -> Job:
-        current = self.get(job.job_id)
-        if current is None or (current.run, current.attempt) != (job.run, job.attempt):
+        current = self._require_job(job.job_id)
+        if (current.run, current.attempt) != (job.run, job.attempt):
             raise LostClaim("another worker took the job over right after the write")
         return current
 

@@ -112,10 +112,10 @@ class LostAnswer:
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """A callback about the run that finalize has not looked at yet. It is a hint: only the provider's own answer is evidence."""
+    """A callback about the run. It is evidence that the provider has accepted a submit of the run, and of nothing else."""
 
-    told_at: datetime
     told_process_id: str  # the process that the callback named; nobody has confirmed that it is this run's
+    told_at: datetime | None = None  # when one said that the process has ended, if finalize has not looked at that yet
 
 
 @dataclass(frozen=True, kw_only=True)

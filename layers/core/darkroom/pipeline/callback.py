@@ -1,8 +1,9 @@
 """Takes a vendor's callback: a request to the function's public URL that says that a process has ended.
 
-A callback is a hint and never evidence. It can make Darkroom look earlier, and nothing else: it is noted in the job's row, and
-the job's execution is woken, or a lost submit is looked up. What became of the process is then asked by the code that asks it
-without callbacks. This module knows no provider's API, and no secret but the key of the addresses.
+A callback proves that the provider has accepted a submit of the run, so that Darkroom sends none again. Of a result it is a hint
+and never evidence: it is noted in the job's row, and the job's execution is woken, or a lost submit is looked up. What became of
+the process is then asked by the code that asks it without callbacks. This module knows no provider's API, and no secret but the
+key of the addresses.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class CallbackOutcome(StrEnum):
     NOT_OURS = "not ours"  # no address of this stack
     TOO_LARGE = "too large"
     UNREADABLE = "unreadable"
-    NOT_FINAL = "not final"  # the process has not ended
+    NOT_FINAL = "not final"  # the process has not ended, and the job is bound, or noted already
     IGNORED = "ignored"  # the run has ended, is another one now, or has had enough callbacks
     NOTED = "noted"
     WOKEN = "woken"
@@ -82,13 +83,14 @@ class TakeCallback:
         if said is None:
             return CallbackOutcome.UNREADABLE
         if said.state is ProcessState.RUNNING:
-            return CallbackOutcome.NOT_FINAL
+            is_noted = self.ledger.note_accepted(address.job_id, address.run, said.process_id)
+            return CallbackOutcome.NOTED if is_noted else CallbackOutcome.NOT_FINAL
         told = self.ledger.note(address.job_id, address.run, said.process_id, self.clock())
         return self._pass_on(told) if told else CallbackOutcome.IGNORED
 
     def _pass_on(self, told: ToldJob) -> CallbackOutcome:
-        """Let the job be looked at now, if something waits for its process. Otherwise the note is enough: it is looked at when
-        the job is bound, or before its execution waits again, or by the person who decides a doubt."""
+        """Let the job be looked at now, if something waits for its process. Otherwise the note is enough: it is looked at before
+        the job is sent again, when it is bound, before its execution waits again, or by the person who decides a doubt."""
         job = told.job
         if job.status is JobStatus.PROCESSING and told.task_token and self.task_tokens.wake(told.task_token):
             return CallbackOutcome.WOKEN

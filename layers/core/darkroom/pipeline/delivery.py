@@ -14,6 +14,7 @@ from darkroom.errors import (
     DarkroomError,
     ErrorCode,
     KeyTaken,
+    OutputBusy,
     ProcessUnknown,
     ProviderSilent,
     ResultNotReady,
@@ -84,8 +85,8 @@ class Delivery:
                 place = self._copy_result(job, provider, progress, place)
         except NoUsableResult as broken:
             return self.fail_as_lost(job, credits, str(broken))
-        except KeyTaken:
-            raise  # the result is there; the next attempt finds what came, and writes to the versioned key
+        except (KeyTaken, OutputBusy):
+            raise  # the result is there: the next attempt finds what came to the key, or the end of the other version's write
         except (ResultNotReady, ProcessUnknown, UnsafeLink) as error:
             if self.may_still_be_available(job):
                 raise ResultNotReady(str(error)) from None

@@ -49,6 +49,7 @@ MIN_TIME_FOR_SYNCHRONOUS_CALL = timedelta(seconds=270)
 TOO_LATE = "too little time is left in this invocation to send the job; a later one sends it"
 TOO_LATE_FOR_SYNCHRONOUS_CALL = "too little time left for a synchronous call: SubmitTimeoutSeconds must be at least 300"
 THROTTLED_WAIT_SECONDS = 30
+UNTOLD_WAIT_SECONDS = 15  # if a provider throttles and names no time
 MAX_WAIT_SECONDS = 900
 
 
@@ -144,6 +145,9 @@ class Dispatch:
     def _send(
         self, job: Job, plan: Plan, source: SourceObject, admission: Admitted, callback_url: str | None
     ) -> Outcome:
+        # The row was read after the reservation. Some submit of this run was accepted, so it is looked up and none is sent.
+        if job.told:
+            return self.in_doubt.begin(job, f"the provider has called back about process {job.told.told_process_id}")
         if late := self._too_late(job, plan):
             return self._wait(job, THROTTLED_WAIT_SECONDS, late)
         try:
@@ -234,4 +238,4 @@ def _wait_seconds(job: Job, early: DarkroomError) -> int:
     """
     asked = early.retry_after_seconds if isinstance(early, Throttled) else None
     spread = zlib.crc32(str(job.handle).encode()) % THROTTLED_WAIT_SECONDS
-    return min(int(asked or THROTTLED_WAIT_SECONDS / 2) + spread, MAX_WAIT_SECONDS)
+    return min(int(asked or UNTOLD_WAIT_SECONDS) + spread, MAX_WAIT_SECONDS)

@@ -22,7 +22,8 @@ from darkroom.ports import Clock, Ledger, Provider, StagedResults
 
 # While the list cannot be read, the pause until the next lookup is half of the time since the reservation. These are its shortest
 # and its longest value.
-LOOKUP_RETRY, MAX_LOOKUP_RETRY = timedelta(minutes=1), timedelta(minutes=15)
+LOOKUP_RETRY = timedelta(minutes=1)
+MAX_LOOKUP_RETRY = timedelta(minutes=15)
 CLOCK_SKEW = timedelta(seconds=20)  # how far two workers' clocks may differ
 # The list is read at these times after a request that ended without an answer. It is read for the last time when it must show the
 # submit.

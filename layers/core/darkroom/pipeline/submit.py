@@ -56,7 +56,7 @@ class Submit:
     check_folder_file: FolderFileCheck
     suffixes: Sequence[str] = ()  # checked here, because an event rule with a prefix cannot check them
 
-    def __call__(self, what: Upload | JobDue, invocation_ends: datetime, is_repeated: bool = False) -> Outcome:
+    def __call__(self, what: Upload | JobDue, invocation_ends: datetime, is_repeated: bool) -> Outcome:
         """Bring the upload or the due job as far as is possible now. Raises only if delivering the message again may help.
 
         `is_repeated` is true if the message was received before and not acknowledged.

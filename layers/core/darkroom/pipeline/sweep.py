@@ -86,7 +86,7 @@ class Sweep:
         failed: list[str] = []
         for name, step in steps.items():
             if self.clock() > stop:
-                break
+                break  # the next sweep runs the remaining steps
             try:
                 done[name] += step()
             except Exception:  # any error is reported at the end, after all other steps
@@ -131,7 +131,7 @@ class Sweep:
         storage = _StorageTurn(self.storage_checks)
         for job in self._due_claims():
             if self.clock() > stop:
-                break
+                break  # the next sweep sends the others
             until = self._blocked_until(job, circuits)
             if until is not None:
                 waiting.add(job.require_provider())

@@ -20,7 +20,7 @@ class HoldForDefaults:
     ledger: Ledger
     alerts: Alerts
     clock: Clock
-    called: list[datetime] = field(default_factory=list, repr=False)  # when this process called the operator last
+    called: list[datetime] = field(default_factory=list)  # when this process called the operator last
 
     def __call__(self, job: Job, wrong: WrongDefaults) -> Outcome:
         """Let the job wait, unpaid. Call the operator, but not again within LOOK_AGAIN: all uploads wait for one reason."""

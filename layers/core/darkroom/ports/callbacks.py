@@ -25,7 +25,7 @@ class CallbackKeys(Protocol):
 
 @dataclass(frozen=True)
 class ToldJob:
-    """A job with a callback that finalize has not looked at. `is_new` is true if this callback is the one."""
+    """A job with a final callback that finalize has not looked at. `is_new` is true if this callback is the one."""
 
     job: Job
     task_token: str | None  # of the execution's last wait, which may be over
@@ -36,10 +36,16 @@ class CallbackLedger(Protocol):
     """Notes callbacks in the ledger. It can change no status, no credits and no budget. Any method may raise LedgerBusy."""
 
     def note(self, job_id: str, run: int, process_id: str, now: datetime) -> ToldJob | None:
-        """Note that a callback named the process for that run, and return the job.
+        """Note that a callback said that the process, of that run, has ended, and return the job.
 
-        Return None, and change nothing, if the run is not at a provider, or if it has already had as many callbacks as may lead
+        Return None, and change nothing, if the run has ended, or if it has already had as many callbacks as may lead
         to a look. Repeat safe: while a note stands, it is not replaced and not counted again.
+        """
+
+    def note_accepted(self, job_id: str, run: int, process_id: str) -> bool:
+        """Note that a callback named the process for that run, which has not ended. It leads to no look, but the run is not sent
+        again. Return False, and change nothing, if a process is bound to the run, if a callback is noted already, or if the run
+        has ended. Repeat safe.
         """
 
     def make_due(self, job: Job, now: datetime) -> bool:

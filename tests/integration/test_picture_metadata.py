@@ -51,23 +51,6 @@ def test_what_was_lost_is_said_in_receipt_row_and_event(application: Application
     assert application.bus.sent[0][1]["result_notes"] == "icc=lost"
 
 
-def test_a_result_that_an_earlier_attempt_put_in_place_keeps_its_notes(
-    application: ApplicationUnderTest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    job = completed(application)
-    with monkeypatch.context() as patch:
-        patch.setattr(type(application.ledger), "settle", _refused)
-        with pytest.raises(RuntimeError):
-            application.finalize(job)
-    application.finalize(job)
-    assert (application.job().status, application.job().result_notes) == (JobStatus.COMPLETED, "icc=lost")
-    assert application.cloud.versions("a.jpg") == 1
-
-
-def _refused(*given: object, **more: object) -> Any:
-    raise RuntimeError("the table refused")
-
-
 @pytest.mark.parametrize(
     ("tags", "author", "profile", "place"),
     [
