@@ -129,13 +129,22 @@ def _paid(simulation: Simulation, row: Row, job_id: str, run: int) -> None:
     if any(process.list_lag and process.process_id != bound for process in made):
         return  # the vendor broke its promise about the list, so that the submit was taken for one that came to nothing
     twin = next((process.handle for process in made if process.process_id == bound and process.duplicate), None)
+    # After the deadline a result is delivered although the vendor does not know the process for a while. Then the price counts.
+    guessed = sum(
+        (
+            process.plan.price - process.charge
+            for process in made
+            if process.process_id == bound and process.was_unknown
+        ),
+        Decimal(0),
+    )
     for process in made:
         is_duplicate = (process.duplicate or process.handle == twin) and not is_lost
         if process.process_id == bound or not (is_duplicate or process.process_id in orphans):
             charged += simulation.vendor.charged(process)
-        elif process.process_id not in orphans:
+        elif process.process_id not in orphans and not process.cleared:
             loose.append(process.process_id)
-    if charged != number(row, "credits"):
+    if number(row, "credits") not in (charged, charged + guessed):
         raise InvariantBroken(
             "the ledger spent what the vendor charged", f"{job_id} run {run}: {number(row, 'credits')}, not {charged}"
         )

@@ -66,6 +66,8 @@ class Process:
     only_once: bool = False  # whether only the answer to a synchronous call contains the result
     cancelled: bool = False
     forgotten: bool = False
+    cleared: bool = False  # whether another user of the account has removed it from the list
+    was_unknown: bool = False  # whether a question about it was answered by 404 for a while
     callback_url: str | None = None
     list_lag: float = 0.0  # seconds by which the list lags longer than the vendor promises; only where it calls back
 
@@ -261,6 +263,7 @@ class VendorClient:
         self.vendor.on_ask(process)
         early = self.scheduler.seconds < process.listed_at
         if self.vendor.troubled and early and self.scheduler.fault_rng.random() < 0.3:
+            process.was_unknown = True
             raise ProcessUnknown("HTTP 404 for a while")
         done = state in (ProcessState.COMPLETED, ProcessState.EXPIRED)
         plan = process.plan

@@ -175,7 +175,7 @@ class VendorCallbacks:
         if process is None or (process.handle.job_id, process.handle.run) != (job_id, run) or not is_lost:
             return
         if self.simulation.scheduler.seconds >= process.ends_at and self.cleared_rng.random() < 0.5:
-            process.forgotten = True
+            process.forgotten = process.cleared = True
             self.simulation.seen["cleared by others"] += 1
 
     def _began(self, job_id: str, run: int) -> float | None:
