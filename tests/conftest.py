@@ -24,6 +24,10 @@ LONG_SCOPES = (
     "tests/e2e/test_operating.py",  # this file starts a cloud of its own
     "tests/contract/",
     "tests/e2e/test_vendors.py",  # it needs no cloud of its own, but takes a minute
+    "tests/e2e/test_callbacks.py",  # its cloud is its own, and so are the next three
+    "tests/e2e/test_watched_folder.py",
+    "tests/e2e/test_task_tokens.py",
+    "tests/e2e/test_embedded_cloud.py",
     "tests/e2e/test_local_run.py",  # each test starts its own cloud
     "tests/e2e/test_killed_runs.py",  # and here, too
     "tests/faults/test_seeded_bugs.py",

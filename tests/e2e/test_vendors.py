@@ -94,7 +94,10 @@ def reserved(room: Darkroom, vendor: str, month: str) -> Decimal:
 
 
 def staged(room: Darkroom) -> set[str]:
-    return {key for key in room.output_keys() if key.startswith("_darkroom/")}
+    """Return what is staged. The proof that the bucket can be written comes and goes beside it."""
+    return {
+        key for key in room.output_keys() if key.startswith("_darkroom/") and not key.startswith("_darkroom/probe/")
+    }
 
 
 def link_of(submit: dict[str, Any]) -> str:
