@@ -23,9 +23,9 @@ LONG_SCOPES = (
     "tests/faults/test_schedules.py",
     "tests/e2e/test_operating.py",  # this file starts a cloud of its own
     "tests/contract/",
-    "tests/e2e/test_vendors.py",  # it needs no cloud of its own, but takes a minute
-    "tests/e2e/test_callbacks.py",  # its cloud is its own, and so are the next three
-    "tests/e2e/test_watched_folder.py",
+    "tests/e2e/test_vendors.py",  # this and the next need no cloud of their own, but take long
+    "tests/e2e/test_callbacks.py",
+    "tests/e2e/test_watched_folder.py",  # these three start their own clouds
     "tests/e2e/test_task_tokens.py",
     "tests/e2e/test_embedded_cloud.py",
     "tests/e2e/test_local_run.py",  # each test starts its own cloud
