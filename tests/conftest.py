@@ -33,7 +33,7 @@ LONG_SCOPES = (
     "tests/faults/test_seeded_bugs.py",
     "tests/soak/",
 )
-WAITING_PROCESSES = 2  # at any time about this many processes wait for the cloud and need no core
+WAITING_PROCESSES = 3  # at any time about this many processes wait for the cloud and need no core
 MOST_PROCESSES = 6
 
 

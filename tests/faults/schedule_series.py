@@ -93,7 +93,7 @@ class Series:
 
 USUAL = Series(
     None,
-    quick=400,
+    quick=300,
     whole=1000,
     needed=_USUAL | _BY_VENDOR | {f"died {point}": times for point, times in _DEADLY.items()},
     # A blind vendor has no list that could cause the first two, and only synchronous calls stage a result.
@@ -102,7 +102,7 @@ USUAL = Series(
 # Synchronous calls: a worker's death or a lost answer may destroy the only copy of the result.
 SYNCHRONOUS = Series(
     HELD,
-    quick=160,
+    quick=120,
     whole=400,
     needed=_SYNCHRONOUS,
     never=("blind: sent again after a lookup",),
@@ -112,7 +112,7 @@ SYNCHRONOUS = Series(
 # same model and settings.
 BY_LINK = Series(
     LINKED,
-    quick=120,
+    quick=80,
     whole=300,
     needed=_BY_LINK,
     never=("sent again after a lookup",),
@@ -121,7 +121,7 @@ BY_LINK = Series(
 # be stored, a foreign object stays whole, and every paid result is published all the same.
 REFUSING = Series(
     STORED,
-    quick=80,
+    quick=60,
     whole=200,
     needed=_REFUSING,
 )
@@ -129,7 +129,7 @@ REFUSING = Series(
 # bounded number of invocations. If its failure is of an unknown kind, its message reaches the dead-letter queue.
 UNREADABLE = Series(
     UNREAD,
-    quick=80,
+    quick=60,
     whole=200,
     needed=_UNREADABLE,
 )
@@ -138,7 +138,7 @@ UNREADABLE = Series(
 # changes what a job comes to, none that was accepted waits for the clock, and no run about which one was accepted is sent again.
 CALLING = Series(
     CALLED,
-    quick=60,
+    quick=40,
     whole=120,
     needed=_CALLING,
 )
