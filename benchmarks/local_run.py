@@ -32,8 +32,7 @@ SPEED = 1_000.0  # the simulated provider needs milliseconds for a small picture
 COUNT, QUICK_COUNT, ROUNDS = 100, 20, 3
 INTERRUPTED_AFTER = 0.4  # the share of pictures that have a result when a run is interrupted
 FORM = {"model": "Standard V2", "output_format": "jpeg"}
-# Words in the lines that a run prints when a picture is sent, and when its result is ready (that line has the price).
-SENT, DONE = "UPLOADED", "USD:"
+DONE = "COMPLETED"  # this word is in the line that a run prints when a result is there
 OURS, SCRIPT = "darkroom local run", "a script"
 INTERRUPTS = {"Ctrl-C": signal.SIGINT, "SIGTERM": signal.SIGTERM}
 
@@ -42,7 +41,7 @@ INTERRUPTS = {"Ctrl-C": signal.SIGINT, "SIGTERM": signal.SIGTERM}
 class Way:
     """The times of one run over all pictures, in seconds.
 
-    `start` ends with the first upload, `work` with the last result, and `end` with the last process. `cpu` is CPU time.
+    `start` ends with the first result, `work` with the last result, and `end` with the last process. `cpu` is CPU time.
     """
 
     start: float
@@ -76,7 +75,6 @@ def by_script(folder: str) -> None:
         tempfile.TemporaryDirectory() as out,
     ):
         for path in sorted(Path(folder).iterdir()):
-            print(SENT, flush=True)
             with path.open("rb") as file:
                 answer = topaz.post("/enhance/async", data=FORM, files={"image": (path.name, file, "image/jpeg")})
             process = answer.raise_for_status().json()["process_id"]
@@ -123,20 +121,19 @@ def _broken_off(pictures: Path, count: int, signal_number: int) -> float:
 
 
 def _way(found: Trace, count: int) -> Way:
-    first = next(at for at, line in found.lines if SENT in line)
     results = [at for at, line in found.lines if DONE in line]
     if found.code or len(results) != count:
         raise RuntimeError(
             f"{len(results)} of {count} results; code {found.code}\n" + "\n".join(t for _, t in found.lines)
         )
-    return Way(first, results[-1] - first, found.wall_seconds - results[-1], found.cpu_seconds)
+    return Way(results[0], results[-1] - results[0], found.wall_seconds - results[-1], found.cpu_seconds)
 
 
 def _result(count: int, ours: list[Way], script: list[Way], ends: dict[str, float]) -> Result:
     rows: list[list[object]] = [
         [
             name,
-            statistics.median(count / way.work for way in ways),
+            statistics.median((count - 1) / way.work for way in ways),
             statistics.median(way.cpu / count for way in ways),
             statistics.median(way.start for way in ways),
             statistics.median(way.end for way in ways),
@@ -149,7 +146,7 @@ def _result(count: int, ours: list[Way], script: list[Way], ends: dict[str, floa
         "seconds to the end, all done": statistics.median(way.end for way in ours),
         **{f"seconds to the end, {name}": seconds for name, seconds in ends.items()},
     }
-    columns = ["", "pictures a second", "CPU s a picture", "s to the first upload", "s from the last result to the end"]
+    columns = ["", "pictures a second", "CPU s a picture", "s to the first result", "s from the last result to the end"]
     return Result(
         NAME,
         QUESTION,
