@@ -126,7 +126,7 @@ def _paid(simulation: Simulation, row: Row, job_id: str, run: int) -> None:
     # be bound to the duplicate, if others have cleared the first process from the vendor's list.
     is_lost = bound is None and text(row, "error_code") == "ResultLost"
     charged, loose, made = Decimal(0), [], simulation.vendor.of_run(Handle(job_id, run, 0))
-    if len(made) > 1 and any(process.list_lag for process in made):
+    if any(process.list_lag and (len(made) > 1 or process.process_id != bound) for process in made):
         return  # the vendor broke its promise about the list, so that the submit was taken for one that came to nothing
     twin = next((process.handle for process in made if process.process_id == bound and process.duplicate), None)
     # After the deadline a result is delivered although the vendor does not know the process for a while. Then the price counts.
