@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from botocore import session as sessions
+from typer import testing as typer_testing
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.rows import shared_fixtures
@@ -56,8 +57,10 @@ class LongScopesFirst(LoadScopeScheduling):
 
 
 def pytest_configure() -> None:
-    """Let all boto3 sessions of the process share the service models, because reading them takes longer than most tests."""
+    """Let the tests of a process share what takes longer to make than most tests take, and what no test changes: boto3's
+    service models, and the commands that Typer makes of an application."""
     sessions.create_loader = functools.cache(sessions.create_loader)
+    typer_testing._get_command = functools.cache(typer_testing._get_command)
 
 
 @pytest.hookimpl(optionalhook=True)

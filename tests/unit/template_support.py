@@ -15,17 +15,21 @@ FUNCTIONS = ("Submit", "Poll", "Finalize", "Sweep")
 ALL_FUNCTIONS = (*FUNCTIONS, "Callback")  # the last one only with Callbacks=on
 
 
-class Loader(yaml.SafeLoader):
+# libyaml reads the template ten times as fast; a PyYAML that was built without it has not this class.
+SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Loader(SafeLoader):
     """Loads YAML. It reads `!Ref x` as {"Ref": "x"}, and any other tag `!Other x` as {"Fn::Other": x}."""
 
 
-def read_tag(loader: Loader, tag: str, node: yaml.Node) -> Any:
+def read_tag(loader: Any, tag: str, node: yaml.Node) -> Any:
     if isinstance(node, yaml.MappingNode):
         value: Any = loader.construct_mapping(node, deep=True)
     elif isinstance(node, yaml.SequenceNode):
         value = loader.construct_sequence(node, deep=True)
     else:
-        value = loader.construct_scalar(node)  # type: ignore[arg-type]
+        value = loader.construct_scalar(node)
     return {tag if tag in ("Ref", "Condition") else f"Fn::{tag}": value}
 
 

@@ -67,8 +67,18 @@ def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
 
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(parsed(path)))
+
+
+@cache
+def sources_of(tree: str) -> tuple[Path, ...]:
+    return tuple(sorted((ROOT / tree).rglob("*.py")))
+
+
 def sources(*trees: str) -> list[Path]:
-    found = [path for tree in trees for path in sorted((ROOT / tree).rglob("*.py"))]
+    found = [path for tree in trees for path in sources_of(tree)]
     assert found, trees
     return found
 
@@ -85,21 +95,24 @@ def is_typing_only(node: ast.stmt) -> bool:
     return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
 
 
-def imports(path: Path, *, typing_too: bool = True) -> Iterator[str]:
-    """Yield the full name of every imported module. `from darkroom import events` gives `darkroom.events`."""
+@cache
+def imports(path: Path, *, typing_too: bool = True) -> tuple[str, ...]:
+    """Return the full name of every imported module. `from darkroom import events` gives `darkroom.events`."""
     skipped = {
         id(inner)
-        for node in ast.walk(parsed(path))
+        for node in nodes(path)
         if isinstance(node, ast.If) and is_typing_only(node)
         for inner in ast.walk(node)
     }
-    for node in ast.walk(parsed(path)):
-        if not typing_too and id(node) in skipped:
-            continue
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield from _from(path, node)
+    counted = [node for node in nodes(path) if typing_too or id(node) not in skipped]
+    return tuple(name for node in counted for name in _imported(path, node))
+
+
+def _imported(path: Path, node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        yield from _from(path, node)
 
 
 def _from(path: Path, node: ast.ImportFrom) -> Iterator[str]:
@@ -265,14 +278,13 @@ def test_only_retries_of_the_ledger_and_of_held_results_sleep() -> None:
     """Two files name `time.sleep` as a default. Two files call the function that they were given."""
 
     def breaks(path: Path) -> list[str]:
-        nodes = list(ast.walk(parsed(path)))
-        defaults = [node.value for node in nodes if _is_sleep_parameter(node)]
-        named = [node for node in nodes if isinstance(node, ast.Attribute) and _names(node, "time", "sleep")]
+        defaults = [node.value for node in nodes(path) if _is_sleep_parameter(node)]
+        named = [node for node in nodes(path) if isinstance(node, ast.Attribute) and _names(node, "time", "sleep")]
         called = [call for call in _calls(path) if call.split(".")[-1] in ("sleep", "wait")]
         rules = {
             "names time.sleep elsewhere": all(any(node is default for default in defaults) for node in named),
             "has no such default": bool(named) == (name(path) in SLEEP_DEFAULTS),
-            "imports from time": not [n for n in nodes if isinstance(n, ast.ImportFrom) and n.module == "time"],
+            "imports from time": not [n for n in nodes(path) if isinstance(n, ast.ImportFrom) and n.module == "time"],
             f"calls {called}": called == SLEEPERS.get(name(path), []),
         }
         return [wrong for wrong, holds in rules.items() if not holds]
@@ -286,7 +298,7 @@ def test_files_are_short() -> None:
 
 def test_functions_are_short() -> None:
     def breaks(path: Path) -> dict[str, int]:
-        functions = [n for n in ast.walk(parsed(path)) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+        functions = [n for n in nodes(path) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
         long = {f.name: f.end_lineno - f.lineno + 1 for f in functions if f.end_lineno is not None}
         return {named: length for named, length in long.items() if length >= MAX_FUNCTION_LINES}
 
@@ -301,7 +313,7 @@ def test_no_provider_raises_with_the_vendors_exception_attached() -> None:
     """httpx's exceptions contain whole URLs, so a `raise` of a new error inside `except` must end in `from None`."""
 
     def breaks(path: Path) -> list[str]:
-        handlers = [node for node in ast.walk(parsed(path)) if isinstance(node, ast.ExceptHandler)]
+        handlers = [node for node in nodes(path) if isinstance(node, ast.ExceptHandler)]
         raised = [node for handler in handlers for node in ast.walk(handler) if isinstance(node, ast.Raise)]
         return [
             f"line {node.lineno}"
@@ -321,5 +333,6 @@ def _names(node: ast.Attribute, module: str, attribute: str) -> bool:
     return isinstance(node.value, ast.Name) and (node.value.id, node.attr) == (module, attribute)
 
 
+@cache
 def _calls(path: Path) -> list[str]:
-    return [ast.unparse(node.func) for node in ast.walk(parsed(path)) if isinstance(node, ast.Call)]
+    return [ast.unparse(node.func) for node in nodes(path) if isinstance(node, ast.Call)]

@@ -31,7 +31,11 @@ class DeploymentFailed(Exception):
     """CloudFormation could not deploy the stack. The message names the resources that failed, and the reasons."""
 
 
-class _Loader(yaml.SafeLoader):
+# libyaml reads the template ten times as fast. A PyYAML that was built without it has not this class.
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_SafeLoader):  # type: ignore[misc]  # a class that is chosen above
     """Reads YAML and turns CloudFormation's short tags (`!Ref`, `!Sub`, …) into their long forms."""
 
 
