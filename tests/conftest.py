@@ -6,6 +6,7 @@ The longest scopes start first, so that no process is still busy long after the 
 from __future__ import annotations
 
 import functools
+import gc
 import os
 from typing import Any
 
@@ -58,9 +59,19 @@ class LongScopesFirst(LoadScopeScheduling):
 
 def pytest_configure() -> None:
     """Let the tests of a process share what takes longer to make than most tests take, and what no test changes: boto3's
-    service models, and the commands that Typer makes of an application."""
+    service models, and the commands that Typer makes of an application.
+
+    The garbage collector rests while pytest collects. All that is made then stays, and looking through it again and again
+    takes as long as the collection itself.
+    """
     sessions.create_loader = functools.cache(sessions.create_loader)
     typer_testing._get_command = functools.cache(typer_testing._get_command)
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -18,6 +18,7 @@ from darkroom_cli.commands.jobs import LISTED
 from darkroom_cli.status.facts import MOST_OF_TODAY
 
 MANY = 5000
+MANY_OF_TODAY = 3 * MOST_OF_TODAY
 A_DAY = 24 * 60
 SHORT_ID = "f6d67c07"  # doubt/bridge.jpg
 ROWS_A_READ = 100
@@ -47,11 +48,12 @@ def stack() -> Iterator[Stack]:
         yield stack
 
 
-def many(days_ago: int, days: int, status: JobStatus = JobStatus.COMPLETED) -> Iterator[Job]:
-    """Yield MANY jobs that ended, spread over so many days, the last of them `days_ago` days ago."""
-    for number in range(MANY):
-        minutes = (days_ago + number % days) * A_DAY + 800 * number / MANY
-        yield over(planned(job(f"many/{days_ago}/{number}.jpg", status, minutes)), error_code="TimedOut")
+def many(jobs: int, days_ago: int, days: int) -> Iterator[Job]:
+    """Yield so many jobs that ended, spread over so many days, the last of them `days_ago` days ago."""
+    for number in range(jobs):
+        minutes = (days_ago + number % days) * A_DAY + 800 * number / jobs
+        made = planned(job(f"many/{days_ago}/{number}.jpg", JobStatus.COMPLETED, minutes))
+        yield over(made, error_code="TimedOut")
 
 
 @contextmanager
@@ -82,7 +84,7 @@ def read_by(arguments: list[str]) -> Counter[str]:
 
 def test_5000_older_jobs_cost_no_command_a_read_more(stack: Stack) -> None:
     before = {name: read_by(arguments) for name, arguments in COMMANDS.items()}
-    put(stack, *many(days_ago=40, days=100))
+    put(stack, *many(MANY, days_ago=40, days=100))
     assert {name: read_by(arguments) for name, arguments in COMMANDS.items()} == before
 
 
@@ -97,8 +99,8 @@ def test_open_jobs_are_found_at_any_age(stack: Stack) -> None:
     assert "ancient.jpg" in run("job", old.job_id[:8]).stdout
 
 
-def test_of_5000_jobs_of_today_a_bounded_number_is_read(stack: Stack) -> None:
-    put(stack, *many(days_ago=0, days=1))
+def test_of_3000_jobs_of_today_a_bounded_number_is_read(stack: Stack) -> None:
+    put(stack, *many(MANY_OF_TODAY, days_ago=0, days=1))
     today = stack.job_queries.count_uploaded(NOW.replace(hour=0), NOW + timedelta(minutes=1))
     assert today > MOST_OF_TODAY
     status = read_by(["status"])

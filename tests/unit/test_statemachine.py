@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import re
 import time
+import uuid
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import boto3
 import pytest
 import requests
 from moto import mock_aws
+from moto.awslambda_simple.models import lambda_simple_backends
+from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT_ID
 from tests.fakes.state_machine import definition, text
 from tests.unit.transitions_support import at_its_eta, walk
 
@@ -137,44 +141,61 @@ def test_the_execution_has_no_time_limit_and_passes_its_five_keys_on_as_they_are
 # --- runs
 
 
-@pytest.fixture
-def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(key, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[None]:
+    """A cloud with the functions. All executions of this file run there, one after the other."""
     config: Any = {"stepfunctions": {"execute_state_machine": True}, "lambda": {"use_docker": False}}
-    with mock_aws(config=config):
+    with pytest.MonkeyPatch.context() as patch, mock_aws(config=config):
+        for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(key, "testing")
+        patch.setenv("AWS_DEFAULT_REGION", REGION)
+        client.cache_clear()
+        deploy_functions(*TASKS)
         yield
+    client.cache_clear()
+    machine.cache_clear()
+
+
+@cache
+def client(service: str) -> Any:
+    return boto3.client(service)
 
 
 def deploy_functions(*names: str) -> None:
-    role = boto3.client("iam").create_role(RoleName="any", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    role = client("iam").create_role(RoleName="any", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     for name in names:
-        boto3.client("lambda").create_function(
+        client("lambda").create_function(
             FunctionName=name, Runtime="python3.13", Role=role, Handler="any.handler", Code={"ZipFile": b"PK"}
         )
 
 
 def answer(*statuses: str) -> None:
     """Set the answers of the functions, in the order of their calls."""
+    lambda_simple_backends[ACCOUNT_ID][REGION].lambda_simple_results_queue.clear()  # a test that failed may leave some
     results = [json.dumps({**TICK, "status": status}) for status in statuses]
     body = {"results": results, "region": REGION}
     requests.post("http://motoapi.amazonaws.com/moto-api/static/lambda-simple/response", json=body, timeout=5)
 
 
+@cache
+def machine(asl: str) -> str:
+    """Create the state machine of this definition, and return its ARN."""
+    arn = f"arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:"
+    asl = asl.replace("${PollArn}", f"{arn}Poll").replace("${FinalizeArn}", f"{arn}Finalize")
+    created = client("stepfunctions").create_state_machine(
+        name=f"darkroom-{uuid.uuid4()}", definition=asl, roleArn=f"arn:aws:iam::{ACCOUNT_ID}:role/any"
+    )
+    return str(created["stateMachineArn"])
+
+
 def start(asl: str = "") -> str:
-    arn = f"arn:aws:lambda:{REGION}:123456789012:function:"
-    asl = (asl or text()).replace("${PollArn}", f"{arn}Poll").replace("${FinalizeArn}", f"{arn}Finalize")
-    machine = boto3.client("stepfunctions").create_state_machine(
-        name="darkroom", definition=asl, roleArn="arn:aws:iam::123456789012:role/any"
-    )["stateMachineArn"]
-    run = boto3.client("stepfunctions").start_execution(stateMachineArn=machine, input=json.dumps(TICK))
+    run = client("stepfunctions").start_execution(stateMachineArn=machine(asl or text()), input=json.dumps(TICK))
     return str(run["executionArn"])
 
 
 def finish(run: str) -> tuple[dict[str, Any], list[str]]:
     """Wait until the execution has ended. Return its description and the states that it entered."""
-    states = boto3.client("stepfunctions")
+    states = client("stepfunctions")
     until = time.monotonic() + 300
     while (end := states.describe_execution(executionArn=run))["status"] == "RUNNING":
         assert time.monotonic() < until
@@ -183,13 +204,12 @@ def finish(run: str) -> tuple[dict[str, Any], list[str]]:
 
 
 def entered(run: str) -> list[str]:
-    history = boto3.client("stepfunctions").get_execution_history(executionArn=run)["events"]
+    history = client("stepfunctions").get_execution_history(executionArn=run)["events"]
     return [event["stateEnteredEventDetails"]["name"] for event in history if "stateEnteredEventDetails" in event]
 
 
 @pytest.mark.usefixtures("cloud")
 def test_a_job_done_at_its_eta_takes_no_more_than_seven_transitions() -> None:
-    deploy_functions(*TASKS)
     answer("ended", "COMPLETED")
     end, path = finish(start())
     assert end["status"] == "SUCCEEDED"
@@ -204,7 +224,6 @@ def test_a_job_done_at_its_eta_takes_no_more_than_seven_transitions() -> None:
     ids=["at its eta", "late", "sent back"],
 )
 def test_the_model_of_an_execution_enters_the_same_states_as_an_interpreter(answers: tuple[str, ...]) -> None:
-    deploy_functions(*TASKS)
     answer(*answers)
     _, path = finish(start())
     assert path == walk(*answers).path
@@ -212,7 +231,6 @@ def test_the_model_of_an_execution_enters_the_same_states_as_an_interpreter(answ
 
 @pytest.mark.usefixtures("cloud")
 def test_a_running_job_is_waited_for_whichever_task_finds_it_running() -> None:
-    deploy_functions(*TASKS)
     answer("running", "ended", "running", "ended", "COMPLETED")
     end, path = finish(start())
     assert end["status"] == "SUCCEEDED"
@@ -223,7 +241,6 @@ def test_a_running_job_is_waited_for_whichever_task_finds_it_running() -> None:
 @pytest.mark.usefixtures("cloud")
 @pytest.mark.parametrize("status", ["FAILED", "CANCELLED", "REJECTED", "IN_DOUBT"])
 def test_a_job_without_a_result_fails_its_run_and_points_at_the_ledger(status: str) -> None:
-    deploy_functions(*TASKS)
     answer("ended", status)
     end, path = finish(start())
     assert end["status"] == "FAILED"
@@ -234,7 +251,6 @@ def test_a_job_without_a_result_fails_its_run_and_points_at_the_ledger(status: s
 @pytest.mark.usefixtures("cloud")
 @pytest.mark.parametrize("answers", [(TOO_LARGE, "ended", "COMPLETED"), ("ended", TOO_LARGE, "COMPLETED")], ids=TASKS)
 def test_an_error_that_lambda_itself_reports_is_retried_before_it_is_waited_out(answers: tuple[str, ...]) -> None:
-    deploy_functions(*TASKS)
     answer(*answers)
     end, path = finish(start())
     assert end["status"] == "SUCCEEDED"
@@ -254,7 +270,6 @@ def test_a_task_that_keeps_failing_is_repeated_with_the_same_input(
 ) -> None:
     hasty = json.loads(re.sub(r'"Seconds": \d+', '"Seconds": 1', text()))
     del hasty["States"][task]["Retry"]
-    deploy_functions(*TASKS)
     answer(*answers)
     end, path = finish(start(json.dumps(hasty)))
     assert path.count(wait) == 1
