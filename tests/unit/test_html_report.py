@@ -80,8 +80,13 @@ def hostile() -> PageContents:
 
 
 @pytest.fixture(scope="module")
-def pages(month: PageContents, hostile: PageContents) -> dict[str, Page]:
-    return {"month": Page(html(month)), "hostile": Page(html(hostile))}
+def month_html(month: PageContents) -> str:
+    return html(month)
+
+
+@pytest.fixture(scope="module")
+def pages(month_html: str, hostile: PageContents) -> dict[str, Page]:
+    return {"month": Page(month_html), "hostile": Page(html(hostile))}
 
 
 def sha256(text: str) -> str:
@@ -193,21 +198,19 @@ def test_the_details_of_a_picture_say_what_changed_and_who_gave_its_settings(mon
     assert facts["Price"] in ("1 credit, 0.12 USD", "2 credits, 0.24 USD", "4 credits, 0.48 USD")
 
 
-def test_failures_are_grouped_by_their_code_with_cure_command_and_reasons(month: PageContents) -> None:
+def test_failures_are_grouped_by_their_code_with_cure_command_and_reasons(month: PageContents, month_html: str) -> None:
     found = {failure.name: failure for failure in month.failures}
     assert set(found) == {"AuthFailed", "BudgetExceeded", "CANCELLED", "IN_DOUBT", "InvalidSetting", "ProviderFailed"}
     assert (found["AuthFailed"].count, found["AuthFailed"].state) == (2, "waiting")
     assert found["IN_DOUBT"].state == "in doubt"
-    page = html(month)
-    assert "darkroom rerun --code InvalidSetting --stack darkroom" in page
-    assert "the tag sclae=&#39;2&#39; is no setting; did you mean scale?" in page
+    assert "darkroom rerun --code InvalidSetting --stack darkroom" in month_html
+    assert "the tag sclae=&#39;2&#39; is no setting; did you mean scale?" in month_html
 
 
-def test_what_stands_between_backticks_in_a_cure_is_code(month: PageContents) -> None:
+def test_what_stands_between_backticks_in_a_cure_is_code(month: PageContents, month_html: str) -> None:
     cure = next(failure.cure for failure in month.failures if "`" in failure.cure)
-    page = html(month)
-    assert f"<code>{cure.split('`')[1]}</code>" in page
-    assert cure.split("`")[0] + "`" not in page.split('id="entries"')[0]
+    assert f"<code>{cure.split('`')[1]}</code>" in month_html
+    assert cure.split("`")[0] + "`" not in month_html.split('id="entries"')[0]
 
 
 def test_half_a_cent_is_rounded_up_as_the_script_does_it() -> None:

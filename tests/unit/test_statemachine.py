@@ -153,7 +153,7 @@ def cloud() -> Iterator[None]:
         deploy_functions(*TASKS)
         yield
     client.cache_clear()
-    machine.cache_clear()
+    state_machine.cache_clear()
 
 
 @cache
@@ -178,7 +178,7 @@ def answer(*statuses: str) -> None:
 
 
 @cache
-def machine(asl: str) -> str:
+def state_machine(asl: str) -> str:
     """Create the state machine of this definition, and return its ARN."""
     arn = f"arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:"
     asl = asl.replace("${PollArn}", f"{arn}Poll").replace("${FinalizeArn}", f"{arn}Finalize")
@@ -189,7 +189,10 @@ def machine(asl: str) -> str:
 
 
 def start(asl: str = "") -> str:
-    run = client("stepfunctions").start_execution(stateMachineArn=machine(asl or text()), input=json.dumps(TICK))
+    """Start an execution, and return its ARN."""
+    run = client("stepfunctions").start_execution(
+        stateMachineArn=state_machine(asl or text()), name=str(uuid.uuid4()), input=json.dumps(TICK)
+    )
     return str(run["executionArn"])
 
 

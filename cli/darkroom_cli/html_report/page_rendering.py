@@ -12,11 +12,11 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
@@ -39,17 +39,8 @@ def write(
 ) -> None:
     """Write the page. `address` stores an image and returns its address; without it, images are in the page itself. Where `whole`
     has an address of a picture's own file, the comparison shows that file instead of the small whole."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"usd": spend_figures.dollars, "amount": lambda value: f"{value.normalize():,f}"}
-    environment.filters["with_code"] = _with_code
     style, script = _style(), _script()
-    page = environment.get_template("report.html.jinja").stream(
+    page = _template().stream(
         contents=contents,
         marker=MARKER,
         policy=policy(style, script, is_linked=address is not None),
@@ -62,6 +53,20 @@ def write(
     )
     page.enable_buffering(64)
     page.dump(file, encoding="utf-8")
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"usd": spend_figures.dollars, "amount": lambda value: f"{value.normalize():,f}"}
+    environment.filters["with_code"] = _with_code
+    return environment.get_template("report.html.jinja")
 
 
 def policy(style: str, script: str, *, is_linked: bool) -> str:
