@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable
+from functools import cache
 from random import Random
 from statistics import fmean, median
 
@@ -44,6 +45,7 @@ ETAS: dict[str, Maker] = {
 Schedule = Callable[[float, Maker], Found]
 
 
+@cache
 def darkroom(length: float, eta: Maker) -> Found:
     """Return how a job of this length is found by Darkroom's poll schedule. Lengths are in seconds."""
     return follow(length, eta(length))
@@ -96,8 +98,12 @@ def run(quick: bool = False) -> Result:
     ratios = {
         "polls of the median job, eta honest": float(median(darkroom(n, honest).polls for n in lengths)),
         "seconds the latest job is late, eta honest": max(darkroom(n, honest).late for n in lengths),
-        "share the median job is late, eta half too short": median(darkroom(n, times(0.5)).share for n in lengths),
-        "share the median job is late, eta half too long": median(darkroom(n, times(1.5)).share for n in lengths),
+        "share the median job is late, eta half too short": median(
+            darkroom(n, ETAS["half too short"]).share for n in lengths
+        ),
+        "share the median job is late, eta half too long": median(
+            darkroom(n, ETAS["half too long"]).share for n in lengths
+        ),
     }
     goals = dict(zip(ratios, (2.0, 2.0, 0.15, 0.15), strict=True))
     series = {

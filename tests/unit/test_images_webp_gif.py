@@ -138,11 +138,12 @@ def large_gif(frames: int = 1, **options: object) -> bytes:
 def in_blocks(whole: bytes, length: int) -> bytes:
     """Return the GIF with its image data in blocks of another length."""
     at = whole.index(b",\0\0\0\0") + 11
-    data, rest = b"", whole[at:]
-    while rest[0]:
-        data, rest = data + rest[1 : 1 + rest[0]], rest[1 + rest[0] :]
+    head, data = whole[:at], bytearray()
+    while whole[at]:
+        data += whole[at + 1 : at + 1 + whole[at]]
+        at += 1 + whole[at]
     parts = (data[begin : begin + length] for begin in range(0, len(data), length))
-    return whole[:at] + b"".join(bytes([len(part)]) + part for part in parts) + rest
+    return head + b"".join(bytes([len(part)]) + part for part in parts) + whole[at:]
 
 
 LARGE_GIF = large_gif()

@@ -11,6 +11,7 @@ import base64
 import json
 import tracemalloc
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import httpx
@@ -21,6 +22,7 @@ from tests.unit.wire_support import NO_OBJECTS, WRONG, Kept, Patience, breaking,
 
 from darkroom.errors import SubmitInDoubt
 from darkroom.providers import synchronous
+from darkroom.providers.downloads import Downloads
 
 __all__ = ["resolve"]  # pytest must find this automatic fixture here
 
@@ -43,13 +45,19 @@ SHAPES: dict[str, str] = {
 }  # fmt: skip
 
 
+@cache
+def any_downloads() -> Downloads:
+    """Return downloads whose requests no test looks at. The tests share them, because a client takes long to make."""
+    return downloads(Host())
+
+
 def taken(
     content: bytes | Iterator[bytes], keep: Any = None, host: Callable[[httpx.Request], httpx.Response] | None = None
 ) -> tuple[dict[str, Any], Kept]:
     """Read an answer. Return its other fields (the envelope) and the store of staged results."""
     kept = keep or Kept()
     patience = Patience()
-    links = patience.links(downloads(host or Host()))
+    links = patience.links(downloads(host) if host else any_downloads())
     return synchronous.stage_from_json(streamed(content), links, kept, "p-1", "data", patience.now), kept
 
 
