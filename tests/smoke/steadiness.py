@@ -1,6 +1,6 @@
 """Runs `make demo` or `make test` again and again beside busy loops, in one checkout or in several at once.
 
-Usage: python -m tests.smoke.steadiness [--runs 10] [--loops 4] [--target test] [CHECKOUT ...]. Each busy loop is a process that
+Usage: python -m tests.smoke.steadiness [--runs 10] [--loops 4] [--targets test] [CHECKOUT ...]. Each busy loop is a process that
 never waits, so that the tests get a small share of the machine. The script prints one line for each run of each checkout. It
 stops after the first round in which a run fails, prints the end of its output, and exits with 1. It leaves nothing running.
 """
@@ -74,11 +74,11 @@ def main() -> int:
     parser.add_argument("checkouts", nargs="*", type=Path, default=[ROOT], metavar="CHECKOUT")
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--loops", type=int, default=4)
-    parser.add_argument("--target", nargs="+", default=["test"], dest="targets")
+    parser.add_argument("--targets", default="test", help="what make makes, as in 'demo test'")
     chosen = parser.parse_args()
     with busy_loops(chosen.loops):
         for number in range(1, chosen.runs + 1):
-            runs = round_of(chosen.checkouts, chosen.targets)
+            runs = round_of(chosen.checkouts, chosen.targets.split())
             for run in runs:
                 state = "failed" if run.process.returncode else "passed"
                 last = (run.lines() or [""])[-1]
