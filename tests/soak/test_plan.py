@@ -70,7 +70,7 @@ def planned(prefix: str = f"s3://{INPUT}/") -> tuple[Report, float]:
 def test_the_sum_for_a_thousand_objects_is_what_is_then_paid(monkeypatch: pytest.MonkeyPatch) -> None:
     with cloud(emulated=["s3"]) as account:
         application = ApplicationUnderTest(account)
-        stack = Stack(application, (None, "", ""))
+        stack = Stack(application)
         monkeypatch.setattr(deployment, "connect", lambda name: stack)
         for key, text in FILES.items():
             account.put(key, text.encode())

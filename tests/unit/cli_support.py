@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 import pytest
@@ -29,10 +30,16 @@ class Stack:
     """Replaces `deployment.Deployment`. It has the real use cases, on moto and with a fake provider."""
 
     application: ApplicationUnderTest
-    queues: tuple[Any, str, str]
     input_bucket: str = INPUT
     parameters: Mapping[str, str] = field(default_factory=lambda: {"MaxConcurrentSubmits": "10"})
     environment: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def queues(self) -> tuple[Any, str, str]:
+        """The SQS client and the addresses of the dead letters and of the intake. Few tests need them, so they are made late."""
+        sqs = client("sqs")
+        dead_letters, intake = (sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("dead-letters", "intake"))
+        return sqs, dead_letters, intake
 
     def client(self, service: str) -> Any:
         return self.application.cloud.s3 if service == "s3" else client(service)
@@ -75,9 +82,7 @@ def deployed(limits: Limits = NO_LIMITS, *, emulates_s3: bool = False, **environ
     with cloud(emulated=["sqs", "s3"] if emulates_s3 else ["sqs"]) as account, pytest.MonkeyPatch.context() as patch:
         application = ApplicationUnderTest(account, limits=limits)
         application.clock.now = datetime.now(UTC)
-        sqs = client("sqs")
-        dead_letters, intake = (sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("dead-letters", "intake"))
-        stack = Stack(application, (sqs, dead_letters, intake), environment=environment)
+        stack = Stack(application, environment=environment)
         patch.setattr(deployment, "connect", lambda name: stack)
         yield stack
 
