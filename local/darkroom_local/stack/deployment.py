@@ -18,6 +18,11 @@ from darkroom_local.emulator import gaps
 from darkroom_local.emulator.embedded_cloud import Endpoint
 from darkroom_local.stack.packaging import Application
 
+try:  # libyaml reads the template ten times as fast, and is in PyYAML's wheels, but not in each build of PyYAML
+    from yaml import CSafeLoader as SafeLoader
+except ImportError:
+    from yaml import SafeLoader  # type: ignore[assignment]
+
 STACK = "darkroom"
 _ARTIFACTS = "darkroom-artifacts"
 _LOOK_SECONDS, _PATIENCE_SECONDS = 0.2, 120
@@ -31,7 +36,7 @@ class DeploymentFailed(Exception):
     """CloudFormation could not deploy the stack. The message names the resources that failed, and the reasons."""
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(SafeLoader):
     """Reads YAML and turns CloudFormation's short tags (`!Ref`, `!Sub`, …) into their long forms."""
 
 
