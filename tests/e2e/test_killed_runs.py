@@ -59,17 +59,17 @@ def is_all_home_and_paid_once(operator: Operator) -> bool:
 @KILLED
 @pytest.mark.parametrize("victim", ["command", "emulator"])
 def test_after_a_kill_the_same_command_pays_for_nothing_twice(operator: Operator, victim: str) -> None:
-    print(*killed_while_it_submits(operator, victim).communicate(timeout=10))
+    print(*killed_while_it_submits(operator, victim).communicate(timeout=120))
     assert operator.runs() == 0
     assert is_all_home_and_paid_once(operator)
-    assert operator.processes == {"emulator": [], "worker": []}
+    until(lambda: operator.processes == {"emulator": [], "worker": []})  # a killed process ends a little later
 
 
 @pytest.mark.slow
 @KILLED
 def test_the_command_goes_on_when_its_workers_are_killed(operator: Operator) -> None:
     process = killed_while_it_submits(operator, "worker")
-    print(*process.communicate(timeout=150))  # their leases would last six minutes
+    print(*process.communicate(timeout=300))  # their leases would last six minutes
     assert process.returncode == 0
     assert is_all_home_and_paid_once(operator)
 
@@ -85,7 +85,7 @@ def test_a_killed_run_takes_no_job_of_another_account(operator: Operator) -> Non
     process = operator.starts()
     until(lambda: operator.paid >= PICTURES + 2)
     process.kill()
-    process.communicate(timeout=10)
+    process.communicate(timeout=120)
     assert operator.runs() == 0
     assert operator.paid == 2 * PICTURES
     assert operator.spent == PICTURES

@@ -186,7 +186,7 @@ def test_a_doubt_is_ended_by_the_process_that_a_person_found(darkroom: Darkroom,
     doubt(darkroom, key)
     assert "use --adopt" in operator("resolve", key, "--resubmit", "--yes", expect=2)
     operator("resolve", key, "--adopt", process)
-    job = darkroom.ended([key], HELD_SECONDS + 120)[key]
+    job = darkroom.ended([key])[key]
     assert (job["status"], job["credits"], len(darkroom.submits(key))) == ("COMPLETED", Decimal(1), 1)
 
 
@@ -235,7 +235,7 @@ def test_the_probe_asks_first_and_then_spends_one_credit_in_the_ledger(darkroom:
     pinned = Configuration({"SETTING_SPELLING": f"topaz={spelling}"}).spellings(["topaz"])
     assert pinned == {"topaz": Spelling(spelling)}
 
-    ends = time.monotonic() + 120
+    ends = time.monotonic() + 600
     while (job := darkroom.row(f"JOB#{job_id}", "JOB"))["status"] != "COMPLETED":
         assert time.monotonic() < ends, job
         time.sleep(0.25)
