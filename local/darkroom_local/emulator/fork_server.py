@@ -27,7 +27,16 @@ from pathlib import Path
 READY = b"\0"
 PROCESS_ID = struct.Struct("=q")
 DESCRIPTORS = 4
-_MODULES = ("aws_lambda_powertools.metrics", "botocore.session", "botocore.signers", "httpx")
+_MODULES = (
+    "aws_lambda_powertools.metrics",
+    "aws_lambda_powertools.utilities.typing",
+    "botocore.session",
+    "botocore.signers",
+    "encodings.idna",
+    "httpcore",  # httpx imports it when the first client is made
+    "httpx",
+    "importlib.resources.readers",
+)
 _RUNTIME = "darkroom"  # the package of the layer; none of its modules reads the environment or makes a client on import
 # Reading the models of these services takes as long as loading all modules.
 _SERVICES = ("dynamodb", "events", "lambda", "s3", "secretsmanager", "sqs", "stepfunctions", "sts")
