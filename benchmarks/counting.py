@@ -111,22 +111,29 @@ class Meter:
         self.counted.by_function.setdefault(self.function, Counter())[name] += 1
 
     def _look(self, params: Any, model: Any, **_: Any) -> None:
-        self._before = [(key, self._row(key)) for key in _keys(model.name, params)]
+        keys = _keys(model.name, params)
+        self._before = list(zip(keys, self._rows(keys), strict=True))
 
     def _weigh(self, model: Any, **_: Any) -> None:
         if model.name == "Query":
             self.counted.units.reads += 0.5  # one page of keys from an index
-        for key, before in self._before:
-            if model.name in WRITES or model.name.startswith("Transact"):
-                transacted = model.name.startswith("Transact")
-                self.counted.units.write(before, self._row(key), transacted=transacted)
-            else:
+        transacted = model.name.startswith("Transact")
+        if model.name in WRITES or transacted:
+            after = self._rows([key for key, _ in self._before])
+            for (_, before), row in zip(self._before, after, strict=True):
+                self.counted.units.write(before, row, transacted=transacted)
+        else:
+            for _, before in self._before:
                 self.counted.units.read(before, consistent=True)  # all reads of rows by the ledger are consistent
 
-    def _row(self, key: Row) -> Row:
-        found = self._plain.get_item(TableName=self._table, Key=key, ConsistentRead=True)
-        row: Row = found.get("Item", {})
-        return row
+    def _rows(self, keys: list[Row]) -> list[Row]:
+        """Return the rows with these keys, all read by one request. A row that does not exist is empty."""
+        if not keys:
+            return []
+        wanted = {self._table: {"Keys": keys, "ConsistentRead": True}}
+        rows = self._plain.batch_get_item(RequestItems=wanted)["Responses"][self._table]
+        found: dict[tuple[str, str], Row] = {(row["pk"]["S"], row["sk"]["S"]): row for row in rows}
+        return [found.get((key["pk"]["S"], key["sk"]["S"]), {}) for key in keys]
 
 
 def _keys(operation: str, params: Mapping[str, Any]) -> list[Row]:

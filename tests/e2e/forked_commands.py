@@ -6,7 +6,8 @@ its own, as if a shell had started it.
 
 from __future__ import annotations
 
-import functools
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -16,7 +17,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-SERVICES = ("cloudformation", "dynamodb", "lambda", "s3", "secretsmanager", "sqs", "stepfunctions", "sts")
+from darkroom_local.emulator import fork_server
+
 STREAMS = ("in", "out", "err")  # the files of a command, in the order of their descriptors
 
 
@@ -64,14 +66,13 @@ def serve() -> None:
 def _import_all() -> None:
     """Import what commands for a stack import, and read AWS' service models, which are then shared."""
     import boto3
-    from botocore import session
 
-    import darkroom_cli.main
+    from darkroom_cli.main import app
 
-    session.create_loader = functools.cache(session.create_loader)
-    for service in SERVICES:
-        boto3.client(service, region_name="us-east-1", aws_access_key_id="none", aws_secret_access_key="none")
-    assert darkroom_cli.main.app
+    fork_server.load()
+    boto3.client("cloudformation", region_name="us-east-1", aws_access_key_id="none", aws_secret_access_key="none")
+    with contextlib.redirect_stdout(io.StringIO()):
+        app(["models"], standalone_mode=False)  # typer and rich import much when the first command runs
 
 
 def _run(arguments: list[str], environment: dict[str, str], folder: str) -> None:

@@ -46,7 +46,7 @@ class Operator:
     def runs(self, *options: str) -> int:
         """Run the command to its end, and return its exit code."""
         process = self.starts(*options)
-        said = process.communicate(timeout=300)
+        said = process.communicate(timeout=600)
         print(*said)
         return process.returncode
 
@@ -104,7 +104,7 @@ class Operator:
             return list(csv.DictReader(file))
 
 
-def until(is_so: Callable[[], Any], seconds: float = 120) -> None:
+def until(is_so: Callable[[], Any], seconds: float = 600) -> None:
     ends = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < ends

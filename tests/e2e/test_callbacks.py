@@ -26,7 +26,7 @@ from tests.e2e.deployed_application import Darkroom, picture
 TOLD, CLOCK = "callback", "poll"
 MOST_TRANSITIONS = 5  # including the start
 MOST_LOOKS = 3  # that callbacks of one run can cause
-LATE = {"late_seconds": 2.5}
+LATE = {"late_seconds": 6.0}
 FAR = {"eta_late": {"seconds": 600.0}}  # without a callback, the result would be found ten minutes late
 
 
@@ -140,7 +140,7 @@ def test_a_forged_or_replayed_callback_changes_nothing(darkroom: Darkroom, jobs,
 
 def test_a_small_flood_changes_no_job_and_costs_three_looks(darkroom: Darkroom, jobs, tmp_path: Path) -> None:
     running, ended = key_of("running"), key_of("ordinary")
-    send(darkroom, running, {"eta_early": {"late_seconds": 4.0}})
+    send(darkroom, running, {"eta_early": {"late_seconds": 8.0}})
     process_id = darkroom.until(running, lambda job: "task_token" in job)["process_id"]
     before = stable(darkroom.job(ended))
     assert flood(darkroom, [running, ended], 600, 0.5, tmp_path / "log").is_all_answered

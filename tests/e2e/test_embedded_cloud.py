@@ -28,6 +28,6 @@ def test_the_embedded_cloud_ends_by_itself_at_once_though_a_client_keeps_its_con
             assert kept.recv(9) == b"HTTP/1.1 "
             began = time.monotonic()
             os.kill(cloud.child.pid, signal.SIGTERM)
-            assert cloud.child.process.wait(30) == 0
-        assert time.monotonic() - began < 10  # the end would take 30 s if the cloud waited for the client
+            assert cloud.child.process.wait(60) == 0
+        assert time.monotonic() - began < 25  # the end would take 30 s if the cloud waited for the client
     assert "Traceback" not in cloud.child.log_text()

@@ -27,7 +27,7 @@ def queue(darkroom: Darkroom) -> Iterator[str]:
     stacks = darkroom.client("cloudformation")
     parameters = [{"ParameterKey": "LabelPrefix", "ParameterValue": "for the"}]
     stacks.create_stack(StackName=STACK, TemplateBody=(EXAMPLE / "consumer.yaml").read_text(), Parameters=parameters)
-    stacks.get_waiter("stack_create_complete").wait(StackName=STACK, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    stacks.get_waiter("stack_create_complete").wait(StackName=STACK, WaiterConfig={"Delay": 1, "MaxAttempts": 600})
     (output,) = stacks.describe_stacks(StackName=STACK)["Stacks"][0]["Outputs"]
     yield output["OutputValue"]
     stacks.delete_stack(StackName=STACK)
@@ -52,7 +52,7 @@ def consumer() -> ModuleType:
 
 
 def test_the_events_of_a_deployed_stack_are_as_their_schemas_say(darkroom: Darkroom, jobs: dict[str, Any]) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 600
     wanted = {("Job Completed", COMPLETED), ("Job Rejected", REJECTED)}
     while not wanted <= {(event["detail-type"], event["detail"]["source_key"]) for event in darkroom.events()}:
         assert time.monotonic() < until, darkroom.events()
@@ -65,7 +65,7 @@ def test_the_example_consumer_prints_each_end_of_its_label_once(darkroom, queue,
     doubled = {"Source": "darkroom", "DetailType": "Job Completed", "Detail": json.dumps(detail | {"run": 1})}
     darkroom.client("events").put_events(Entries=[doubled])  # as EventBridge may deliver an event twice
     handled: set[tuple[str, int]] = set()
-    until, received = time.monotonic() + 60, 0
+    until, received = time.monotonic() + 600, 0
     while received < 3:
         assert time.monotonic() < until, handled
         received += consumer.consume(darkroom.client("sqs"), queue, handled, wait_seconds=1)

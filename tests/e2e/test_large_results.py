@@ -75,10 +75,16 @@ def jobs(darkroom: Darkroom) -> dict[str, dict[str, Any]]:
     return {name: ended[key_of(name)] for name in (UNDISTURBED, STAGED, *FAULTS)}
 
 
+@pytest.fixture(scope="module")
+def results(darkroom: Darkroom, jobs: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the result of each upload. Each is read once, because it is large."""
+    assert {name: job["status"] for name, job in jobs.items()} == dict.fromkeys(jobs, "COMPLETED"), jobs
+    return {name: darkroom.output(result_key(name)) for name in jobs}
+
+
 @pytest.mark.parametrize("name", [UNDISTURBED, STAGED, *FAULTS])
-def test_a_large_result_is_in_place_whole_and_described(darkroom: Darkroom, jobs, name: str) -> None:
-    assert jobs[name]["status"] == "COMPLETED", jobs[name]
-    stands = darkroom.output(result_key(name))
+def test_a_large_result_is_in_place_whole_and_described(darkroom: Darkroom, results, name: str) -> None:
+    stands = results[name]
     assert len(stands["Body"]) > 32 * 1024 * 1024
     assert (stands["ContentType"], stands["ContentLength"]) == ("image/tiff", len(stands["Body"]))
     assert stands["Metadata"]["darkroom-job"] == darkroom.job_id(key_of(name))
@@ -93,9 +99,8 @@ def test_it_went_by_parts(darkroom: Darkroom, jobs, name: str) -> None:
     assert head["ETag"].strip('"').endswith("-4")
 
 
-def test_all_arrived_alike(darkroom: Darkroom, jobs) -> None:
-    digests = {hashlib.sha256(darkroom.output(result_key(name))["Body"]).hexdigest() for name in jobs}
-    assert len(digests) == 1
+def test_all_arrived_alike(results) -> None:
+    assert len({hashlib.sha256(stands["Body"]).hexdigest() for stands in results.values()}) == 1
 
 
 @pytest.mark.parametrize(("name", "more"), [("cut", 1), ("expired", 2)])

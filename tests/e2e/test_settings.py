@@ -59,7 +59,7 @@ def asked(room: Darkroom, key: str) -> dict[str, Any]:
     return found
 
 
-def wait(is_so: Callable[[], bool], seconds: float = 60) -> None:
+def wait(is_so: Callable[[], bool], seconds: float = 600) -> None:
     """Wait until something is so."""
     until = time.monotonic() + seconds
     while not is_so():
@@ -170,7 +170,7 @@ def test_a_local_run_obeys_the_folders_own_files_and_pays_once(tmp_path: Path) -
     def run(*more: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "darkroom_cli", "local", "run", str(folder), "--out", str(out), *more]
         environment = {name: value for name, value in os.environ.items() if name != "TOPAZ_API_KEY"}
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
 
     first = run("--speed", "20", "--parameter", "AllowedProviders=topaz")  # the other simulators need not start
     assert first.returncode == 0, first.stdout + first.stderr

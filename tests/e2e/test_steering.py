@@ -126,7 +126,7 @@ def test_resume_hands_on_at_once_what_waited(darkroom: Darkroom, operator: Opera
     finally:
         said = operator("resume", "topaz", "--json")
     assert json.loads(said)["handed_on"] == 2
-    assert {job["status"] for job in darkroom.ended(keys, 60).values()} == {"COMPLETED"}
+    assert {job["status"] for job in darkroom.ended(keys, 240).values()} == {"COMPLETED"}
 
 
 def test_tail_prints_each_end_until_ctrl_c(darkroom: Darkroom, operator: Operator) -> None:
@@ -147,4 +147,4 @@ def test_tail_prints_each_end_until_ctrl_c(darkroom: Darkroom, operator: Operato
         finally:
             process.send_signal(signal.SIGINT)
         assert event["detail-type"] == "Job Completed"
-        assert process.wait(60) == 130
+        assert process.wait(600) == 130

@@ -96,7 +96,7 @@ class Workshop:
 
     def token(self) -> str:
         """Wait until an execution has written its token, and return it."""
-        until = time.monotonic() + 30
+        until = time.monotonic() + 300
         while True:
             item = self.endpoint.client("dynamodb").get_item(TableName="tokens", Key=KEY).get("Item", {})
             if "token" in item:
@@ -105,7 +105,7 @@ class Workshop:
             time.sleep(0.02)
 
     def end(self, execution: str) -> dict[str, Any]:
-        until = time.monotonic() + 30
+        until = time.monotonic() + 300
         states = self.endpoint.client("stepfunctions")
         while (found := states.describe_execution(executionArn=execution))["status"] == "RUNNING":
             assert time.monotonic() < until

@@ -209,7 +209,7 @@ def test_a_failed_job_ends_with_the_vendors_reason_and_is_released(darkroom: Dar
 
 def test_a_reason_that_names_the_link_is_told_without_it(darkroom: Darkroom, held_back) -> None:
     key = "held/vendors/gone.png"
-    held_back(key, "provider=oxen", "oxen", "fetch_late", seconds=3)
+    held_back(key, "provider=oxen", "oxen", "fetch_late", seconds=8)
     darkroom.until(key, lambda job: job.get("status") == "PROCESSING")
     darkroom.s3.delete_object(Bucket=darkroom.stack.input_bucket, Key=key, VersionId=darkroom.versions[key])
     job = darkroom.ended([key])[key]

@@ -23,6 +23,6 @@ def test_a_picture_that_comes_later_is_brought_home_and_ctrl_c_is_a_good_end(tmp
         operator.add(1, "later-")
         until(lambda: len(operator.home) == 2)
         watching.send_signal(signal.SIGINT)
-        said = watching.communicate(timeout=60)
+        said = watching.communicate(timeout=600)
         assert watching.returncode == 0, said
         assert operator.paid == operator.spent == 2

@@ -8,11 +8,13 @@ process id. The first line of a worker's input is JSON with its `program`, `fold
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
 import importlib
 import json
 import os
+import pkgutil
 import runpy
 import signal
 import site
@@ -25,7 +27,17 @@ from pathlib import Path
 READY = b"\0"
 PROCESS_ID = struct.Struct("=q")
 DESCRIPTORS = 4
-_MODULES = ("aws_lambda_powertools.metrics", "botocore.session", "botocore.signers", "httpx")
+_MODULES = (
+    "aws_lambda_powertools.metrics",
+    "aws_lambda_powertools.utilities.typing",
+    "botocore.session",
+    "botocore.signers",
+    "encodings.idna",
+    "httpcore",  # httpx imports it when the first client is made
+    "httpx",
+    "importlib.resources.readers",
+)
+_RUNTIME = "darkroom"  # the package of the layer; none of its modules reads the environment or makes a client on import
 # Reading the models of these services takes as long as loading all modules.
 _SERVICES = ("dynamodb", "events", "lambda", "s3", "secretsmanager", "sqs", "stepfunctions", "sts")
 
@@ -49,15 +61,27 @@ def serve(orders: socket.socket) -> None:
 
 def load() -> None:
     """Load the modules, and the models of AWS services. They are shared by all sessions of botocore in the workers."""
+    gc.disable()
     import botocore.session
 
     for name in _MODULES:
         importlib.import_module(name)
+    _load_runtime()
     botocore.session.create_loader = functools.cache(botocore.session.create_loader)
     session = botocore.session.get_session()
     for service in _SERVICES:
         session.create_client(service, "us-east-1", aws_access_key_id="none", aws_secret_access_key="none")  # noqa: S106
     gc.freeze()  # otherwise each worker would copy what it only reads
+    gc.enable()
+
+
+def _load_runtime() -> None:
+    """Load the runtime's modules. One that cannot be loaded is left to the worker that needs it, which tells why."""
+    with contextlib.suppress(ImportError):
+        runtime = importlib.import_module(_RUNTIME)
+        for module in pkgutil.walk_packages(runtime.__path__, f"{_RUNTIME}.", onerror=lambda _: None):
+            with contextlib.suppress(Exception):
+                importlib.import_module(module.name)
 
 
 def _become_worker(streams: list[int]) -> None:

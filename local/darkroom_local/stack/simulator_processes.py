@@ -17,7 +17,7 @@ from darkroom_local.machine import child_processes
 DEFAULT_SPEED = 10.0
 FAULTS_OF = "topaz"  # an injected fault that names no vendor is for this vendor
 _ACCOUNT_USD = Decimal(1200)  # the balance of each simulated account in dollars, at the catalog's price of a credit
-_READY_SECONDS = 30.0
+_READY_SECONDS = 60.0
 _READY_WORD = "ready at "
 
 
