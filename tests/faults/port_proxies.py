@@ -18,6 +18,7 @@ from tests.faults.scheduler import Scheduler
 
 Maker = Callable[[], BaseException]
 DATA = (type(None), str, bytes, int, float, tuple, list, dict, set, frozenset)
+PLAIN = frozenset(DATA)  # most answers have exactly one of these types, and need no further look
 
 
 class Faults(Protocol):
@@ -113,6 +114,8 @@ class Proxy:
         """Make a call and return its answer. If the answer can act later, as an open file can, wrap it."""
         answer = self._call(effect, label, *args, **named)
         kind = type(answer)
+        if kind in PLAIN:
+            return answer
         if hasattr(kind, "__enter__") or hasattr(kind, "__next__"):
             self._scheduler.keep(answer)
             proxy = ManagerProxy if hasattr(kind, "__enter__") else IteratorProxy
