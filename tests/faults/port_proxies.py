@@ -105,7 +105,10 @@ class Proxy:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._port, name)
-        return self._under(found, name) if callable(found) and not isclass(found) else found
+        if not callable(found) or isclass(found):
+            return found
+        method = vars(self)[name] = self._under(found, name)  # a port's methods stay, so they are looked up once
+        return method
 
     def _under(self, effect: Callable[..., Any], name: str) -> Callable[..., Any]:
         return partial(self._answer, effect, f"{self._label}.{name}")

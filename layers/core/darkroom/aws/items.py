@@ -55,15 +55,17 @@ def wire(value: object) -> dict[str, Any]:
     """Return an attribute value in DynamoDB's typed form."""
     if type(value) is str:  # most values are texts, and boto3 would check a dozen other types first
         return {"S": value}
+    if type(value) is int:
+        return {"N": str(value)}
     match value:
         case datetime():
             return {"S": stamp(value)}
+        case JobStatus() | SendMode():
+            return {"S": value.value}
         case tuple():
             value = list(value)
         case Mapping():
             value = dict(value)
-        case JobStatus() | SendMode():
-            value = value.value
         case _:
             pass
     return cast(dict[str, Any], _serialize(value))
@@ -152,4 +154,4 @@ def number(item: Mapping[str, Any], name: str) -> Decimal:
 
 def text(item: Mapping[str, Any], name: str) -> str | None:
     """Return a text attribute, or None if it is absent."""
-    return str(_deserialize(item[name])) if name in item else None
+    return str(_plain(item[name])) if name in item else None
