@@ -52,7 +52,7 @@ class Template:
 @cache
 def template() -> Template:
     """Read the numbers from template.yaml. All parameters have their defaults."""
-    loader = type("Loader", (yaml.SafeLoader,), {})
+    loader = type("Loader", (yaml.CSafeLoader,), {})
     loader.add_multi_constructor("!", _constructed)  # type: ignore[attr-defined]
     found: Any = yaml.load(TEMPLATE.read_text(), loader)
     defaults = {name: parameter["Default"] for name, parameter in found["Parameters"].items()}
@@ -78,7 +78,7 @@ def template() -> Template:
     )
 
 
-def _constructed(loader: yaml.SafeLoader, tag: str, node: yaml.Node) -> Any:
+def _constructed(loader: yaml.CSafeLoader, tag: str, node: yaml.Node) -> Any:
     if isinstance(node, yaml.ScalarNode):
         return {tag: loader.construct_scalar(node)}
     if isinstance(node, yaml.SequenceNode):

@@ -204,8 +204,6 @@ class Change:
 
 def placeholders(*used: Collection[str], names: Names, values: Mapping[str, Any]) -> None:
     """Refuse placeholders that the expressions use but the request does not define, or the reverse, as DynamoDB does."""
-    wanted = {text for part in used for text in part}
-    if wanted != names.keys() | values.keys():
-        raise Unsupported(
-            f"each placeholder must be both used and defined, unlike {sorted(wanted ^ (names.keys() | values.keys()))}"
-        )
+    wanted, defined = set[str]().union(*used), {*names, *values}
+    if wanted != defined:
+        raise Unsupported(f"each placeholder must be both used and defined, unlike {sorted(wanted ^ defined)}")

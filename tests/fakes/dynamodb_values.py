@@ -91,7 +91,7 @@ def copied(value: Value) -> Value:
 
 def copied_row(row: Row) -> Row:
     """Return a copy of the row that the receiver may change."""
-    return {name: copied(value) for name, value in row.items()}
+    return {name: value.copy() if "S" in value or "N" in value else copied(value) for name, value in row.items()}
 
 
 def ordered(comparator: str, left: Value | None, right: Value | None) -> bool:

@@ -240,8 +240,9 @@ class InMemoryDynamo:
 
     def _key(self, table: str, key: Mapping[str, Any]) -> Key:
         self._known(table)
-        match key:
-            case {"pk": {"S": str(partition)}, "sk": {"S": str(sort)}} if len(key) == 2 and partition and sort:
+        if len(key) == 2 and "pk" in key and "sk" in key:
+            partition, sort = key["pk"].get("S"), key["sk"].get("S")
+            if partition and sort and isinstance(partition, str) and isinstance(sort, str):
                 return partition, sort
         raise Unsupported(f"a key must have pk and sk, both texts that are not empty, but is {key!r}")
 

@@ -114,13 +114,13 @@ OF_READING = (
     Bug("a denied read tried for ever", seeded_bugs.denied_for_ever, UNREAD, 14, (COST,)),
     Bug("dead workers not counted", seeded_bugs.dead_workers_are_not_counted, UNREAD, 31, (COST,)),
     Bug("redelivery taken for a duplicate", seeded_bugs.redelivery_taken_for_a_duplicate, UNREAD, 31, (COUNTED,)),
-    Bug("deadline looked at after reading", seeded_bugs.deadline_after_reading, UNREAD, 5, (REST,)),
+    Bug("deadline looked at after reading", seeded_bugs.deadline_after_reading, UNREAD, 0, (REST,)),
     Bug("failure acknowledged", seeded_bugs.failure_acknowledged, UNREAD, 34, (COUNTED,)),
 )
 OF_STAGING = (
     Bug("staged not looked for", seeded_staging_bugs.staged_not_looked_for, HELD, 9, (PUBLISHED, GONE)),
     Bug("another run's result adopted", seeded_staging_bugs.another_runs_result_adopted, HELD, 89, (OWN, ONE_JOB)),
-    Bug("kept under the attempt", seeded_staging_bugs.kept_under_the_attempt, HELD, 0, (PUBLISHED, GONE, REST)),
+    Bug("kept under the attempt", seeded_staging_bugs.kept_under_the_attempt, HELD, 16, (PUBLISHED, GONE, REST)),
     Bug("dropped before the copy", seeded_staging_bugs.dropped_before_the_copy, HELD, 0, (STAYS,)),
     Bug("never dropped", seeded_staging_bugs.never_dropped, HELD, 1, (GONE,)),
     Bug("whatever is staged published", seeded_staging_bugs.whatever_is_staged_published, HELD, 473, (ITS_OWN,)),

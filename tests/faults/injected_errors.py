@@ -79,9 +79,10 @@ class InjectedErrors:
 
     def before(self, label: str, rng: Random) -> BaseException | None:
         """Delay the call, with probability `slow`. Return an error that replaces its effect, with probability `chance`."""
-        person = (self.scheduler.running or "").startswith("operator")
-        if self.slow and rng.random() < self.slow * (8 if person else 1):
-            self.scheduler.sleep(LONGEST_SECONDS * rng.random() ** (1 if person else 3))
+        if self.slow:
+            person = (self.scheduler.running or "").startswith("operator")
+            if rng.random() < self.slow * (8 if person else 1):
+                self.scheduler.sleep(LONGEST_SECONDS * rng.random() ** (1 if person else 3))
         return self._one(REFUSED, label, rng)
 
     def after(self, label: str, rng: Random) -> BaseException | None:

@@ -96,7 +96,7 @@ class InputBucket:
 
     def delete(self, source: SourceObject) -> None:
         """Delete this version of the object for good."""
-        self.kept[source.key] = [one for one in self.kept[source.key] if one.source.job_id != source.job_id]
+        self.kept[source.key] = [one for one in self.kept[source.key] if one.source.etag != source.etag]
 
     def hide(self, source: SourceObject) -> None:
         """Delete the object as its owner would. In a versioned bucket, a delete marker then hides the versions."""
@@ -107,7 +107,7 @@ class InputBucket:
 
     def holds(self, source: SourceObject) -> bool:
         """Say whether this version of the object still exists."""
-        return any(one.source.job_id == source.job_id for one in self.kept[source.key])
+        return any(one.source.etag == source.etag for one in self.kept[source.key])  # each upload has its own etag
 
     def find(self, upload: Upload) -> SourceObject:
         source = self.identify(upload)
@@ -163,7 +163,7 @@ class InputBucket:
         """Return why the object cannot be read now, or None. Outages and deadly reads happen to submit only, because no other
         function reads all bytes.
         """
-        found = self.troubles.get(source.job_id)
+        found = self.troubles.get(source.job_id) if self.troubles else None
         if found is not None and found.kind in ("outage", "deadly") and not self._is_submit():
             return None
         return found if found is not None and found.begins <= self.scheduler.seconds < found.ends else None

@@ -18,6 +18,7 @@ from tests.faults.scheduler import Scheduler
 
 Maker = Callable[[], BaseException]
 DATA = (type(None), str, bytes, int, float, tuple, list, dict, set, frozenset)
+PLAIN = frozenset(DATA)  # most answers have exactly one of these types, and need no further look
 
 
 class Faults(Protocol):
@@ -104,7 +105,10 @@ class Proxy:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._port, name)
-        return self._under(found, name) if callable(found) and not isclass(found) else found
+        if not callable(found) or isclass(found):
+            return found
+        method = vars(self)[name] = self._under(found, name)  # a port's methods stay, so they are looked up once
+        return method
 
     def _under(self, effect: Callable[..., Any], name: str) -> Callable[..., Any]:
         return partial(self._answer, effect, f"{self._label}.{name}")
@@ -113,6 +117,8 @@ class Proxy:
         """Make a call and return its answer. If the answer can act later, as an open file can, wrap it."""
         answer = self._call(effect, label, *args, **named)
         kind = type(answer)
+        if kind in PLAIN:
+            return answer
         if hasattr(kind, "__enter__") or hasattr(kind, "__next__"):
             self._scheduler.keep(answer)
             proxy = ManagerProxy if hasattr(kind, "__enter__") else IteratorProxy

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tests.faults.world_shapes import CALLED, HELD, LINKED, STORED, UNREAD
+from tests.faults.world_shapes import CALLED, FAMILIES, HELD, LINKED, STORED, UNREAD
 
 # The list of a vendor of the kind `lists` shows every submit, `blind` shows none, and `rotates` shows only those that the current
 # API key sent.
@@ -143,3 +143,9 @@ CALLING = Series(
     needed=_CALLING,
 )
 SERIES = (USUAL, SYNCHRONOUS, BY_LINK, REFUSING, UNREADABLE, CALLING)
+
+
+def is_played(seed: int, family: str) -> bool:
+    """Say whether `make test` plays the schedule of `seed` in `family`. In the usual series, the seed chooses the family."""
+    chosen = FAMILIES[seed % len(FAMILIES)]
+    return any(seed < series.quick and (series.family or chosen) == family for series in SERIES)

@@ -6,6 +6,7 @@ Larger bursts are in `tests/soak/test_scale.py`, and `make bench` prints their f
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
 from benchmarks.scaling import limits
@@ -27,6 +28,12 @@ def burst(name: str = "", uploads: int = 200, within: float = 2.0, **more: objec
     return Burst(Scenario(name, uploads, within, **more)).run()  # type: ignore[arg-type]
 
 
+@cache
+def contended() -> Burst:
+    """Return a burst, played once, whose transactions meet each other on the month's rows most of the time."""
+    return burst(concurrent_submits=200, occupied=0.05)
+
+
 @pytest.mark.parametrize("tags", [{}, LINKED, HELD, HELD | LINKED], ids=["upload", "link", "held", "held link"])
 def test_a_burst_comes_through_in_every_manner_of_sending(tags: dict[str, str]) -> None:
     simulation = burst(uploads=100, tags=tags, concurrent_submits=50)
@@ -35,14 +42,14 @@ def test_a_burst_comes_through_in_every_manner_of_sending(tags: dict[str, str]) 
 
 
 def test_conflicts_on_the_months_rows_cost_tries_and_nothing_else() -> None:
-    simulation = burst(concurrent_submits=200, occupied=0.05)
+    simulation = contended()
     assert simulation.dynamo.counts["conflicts"] > 200
     assert simulation.dynamo.counts["given up"] > 0
     assert broken(simulation) == {}
 
 
 def test_a_submit_that_gave_up_comes_back_by_its_own_message_and_not_by_the_sweep() -> None:
-    simulation = burst(concurrent_submits=200, occupied=0.05)
+    simulation = contended()
     assert simulation.verdicts["RetryLater"] > 0
     assert simulation.sweeps["Claims"] == 0
     assert max(simulation.ended_at) < limits.template().visibility  # no job waited until its lease was over

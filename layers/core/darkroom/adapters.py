@@ -34,7 +34,9 @@ CHATTY_LOGGERS = ("httpx", "httpcore", "urllib3", "botocore", "boto3", "s3transf
 def quiet_loggers() -> None:
     """Keep links and keys out of the logs, at any level of the root logger."""
     for name in CHATTY_LOGGERS:
-        logging.getLogger(name).setLevel(logging.WARNING)
+        logger = logging.getLogger(name)
+        if logger.level != logging.WARNING:  # setting a level empties the cache of every logger
+            logger.setLevel(logging.WARNING)
 
 
 def utc_now() -> datetime:

@@ -8,6 +8,7 @@ only few edits are allowed, and common tag keys never count as misspelt. The mod
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 SHORT_WORD_CHARACTERS = 7
 TINY_WORD_CHARACTERS = 4  # too many foreign words are one letter away from such a key: `ship` from `skip`
@@ -22,6 +23,7 @@ COMMON_TAG_KEYS = frozenset(
 COMMON_PREFIXES = ("cost", "aws:")
 
 
+@lru_cache(maxsize=1024)
 def distance(left: str, right: str) -> int:
     """Return the unrestricted Damerau-Levenshtein distance: the smallest number of insertions, deletions, substitutions and
     swaps of neighbours. Other letters may be inserted between swapped letters, so `output_wdxith` is two edits from

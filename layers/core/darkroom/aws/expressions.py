@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from darkroom.aws.items import wire
@@ -30,21 +31,16 @@ class Write:
 
     def request(self, table: str) -> dict[str, Any]:
         """Return the parameters of UpdateItem, or of an Update in a transaction."""
-        parts, values = [], {f":{name}": wire(value) for name, value in self.values.items()}
-        if self.set:
-            parts.append("SET " + ", ".join(f"#{name} = :set_{name}" for name in self.set))
-        if self.add:
-            parts.append("ADD " + ", ".join(f"#{name} :add_{name}" for name in self.add))
-        if self.remove:
-            parts.append("REMOVE " + ", ".join(f"#{name}" for name in self.remove))
+        values = {f":{name}": wire(value) for name, value in self.values.items()}
         values |= {f":set_{name}": wire(value) for name, value in self.set.items()}
         values |= {f":add_{name}": wire(value) for name, value in self.add.items()}
-        condition = " AND ".join(f"({clause})" for clause in self.when)
-        names = {*self.set, *self.add, *self.remove, *_names(condition)}
+        update = _update(tuple(self.set), tuple(self.add), tuple(self.remove))
+        condition = _condition(tuple(self.when))
+        names = dict.fromkeys((*self.set, *self.add, *self.remove, *_names(condition)))
         request: dict[str, Any] = {
             "TableName": table,
             "Key": dict(self.key),
-            "UpdateExpression": " ".join(parts),
+            "UpdateExpression": update,
             "ExpressionAttributeNames": {f"#{name}": name for name in names},
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
@@ -56,7 +52,7 @@ class Write:
 
     def check(self, table: str) -> dict[str, Any]:
         """Return the parameters of a ConditionCheck in a transaction. The condition must be true, and nothing is changed."""
-        condition = " AND ".join(f"({clause})" for clause in self.when)
+        condition = _condition(tuple(self.when))
         return {
             "TableName": table,
             "Key": dict(self.key),
@@ -72,6 +68,25 @@ class Write:
         return not (self.set or self.add or self.remove)
 
 
-def _names(condition: str) -> set[str]:
+# An invocation makes the same few kinds of writes again and again. The texts below do not depend on their values.
+@lru_cache(maxsize=512)
+def _update(changed: tuple[str, ...], added: tuple[str, ...], removed: tuple[str, ...]) -> str:
+    parts = []
+    if changed:
+        parts.append("SET " + ", ".join(f"#{name} = :set_{name}" for name in changed))
+    if added:
+        parts.append("ADD " + ", ".join(f"#{name} :add_{name}" for name in added))
+    if removed:
+        parts.append("REMOVE " + ", ".join(f"#{name}" for name in removed))
+    return " ".join(parts)
+
+
+@lru_cache(maxsize=512)
+def _condition(clauses: tuple[str, ...]) -> str:
+    return " AND ".join(f"({clause})" for clause in clauses)
+
+
+@lru_cache(maxsize=512)
+def _names(condition: str) -> frozenset[str]:
     words = condition.replace("(", " ").replace(")", " ").replace(",", " ").split()
-    return {word[1:] for word in words if word.startswith("#")}
+    return frozenset(word[1:] for word in words if word.startswith("#"))

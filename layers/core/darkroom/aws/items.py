@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import datetime
 from decimal import Decimal
@@ -35,6 +35,15 @@ TIMES = frozenset(
 WHOLE = frozenset({"run", "attempt", "lost_attempt", "polls"})
 OPEN = frozenset({JobStatus.CLAIMED, JobStatus.SUBMITTING, JobStatus.PROCESSING, JobStatus.IN_DOUBT})
 
+# attribute → the function that makes the type of its field; the other attributes are texts, numbers and maps as they are
+CONVERTERS: Mapping[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(TIMES, moment),
+    **dict.fromkeys(WHOLE, int),
+    "status": JobStatus,
+    "send_mode": SendMode,
+    "orphans": lambda members: tuple(sorted(members)),
+}
+
 OWN_FIELDS = tuple(field.name for field in fields(Job))
 GROUP_FIELDS = {kind: tuple(field.name for field in fields(kind)) for kind in GROUPS.values()}
 
@@ -46,15 +55,17 @@ def wire(value: object) -> dict[str, Any]:
     """Return an attribute value in DynamoDB's typed form."""
     if type(value) is str:  # most values are texts, and boto3 would check a dozen other types first
         return {"S": value}
+    if type(value) is int:
+        return {"N": str(value)}
     match value:
         case datetime():
             return {"S": stamp(value)}
+        case JobStatus() | SendMode():
+            return {"S": value.value}
         case tuple():
             value = list(value)
         case Mapping():
             value = dict(value)
-        case JobStatus() | SendMode():
-            value = value.value
         case _:
             pass
     return cast(dict[str, Any], _serialize(value))
@@ -131,19 +142,8 @@ def _plain(value: Any) -> Any:
 
 def _typed(name: str, value: Any) -> Any:
     """Return the value of an attribute in the type that the field of `Job` has."""
-    if value is None:
-        return None
-    if name in TIMES:
-        return moment(value)
-    if name in WHOLE:
-        return int(value)
-    if name == "status":
-        return JobStatus(value)
-    if name == "send_mode":
-        return SendMode(value)
-    if name == "orphans":
-        return tuple(sorted(value))
-    return value
+    convert = CONVERTERS.get(name)
+    return value if value is None or convert is None else convert(value)
 
 
 def number(item: Mapping[str, Any], name: str) -> Decimal:
@@ -154,4 +154,4 @@ def number(item: Mapping[str, Any], name: str) -> Decimal:
 
 def text(item: Mapping[str, Any], name: str) -> str | None:
     """Return a text attribute, or None if it is absent."""
-    return str(_deserialize(item[name])) if name in item else None
+    return str(_plain(item[name])) if name in item else None
