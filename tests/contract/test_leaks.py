@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from tests.contract.capability_marks import needs
+from tests.contract.capability_marks import needs, small_pictures
 from tests.contract.providers_under_test.base import KEY
 from tests.contract.providers_under_test.simulated import OPTIONS, SimulatedProvider
 from tests.contract.shared_servers import SIGNATURE
@@ -21,11 +21,10 @@ from darkroom.errors import DarkroomError
 from darkroom.model import ProcessState
 from darkroom.providers.topaz import LEGACY_KEY_PREFIX
 
-pytestmark = needs("faults")
+pytestmark = [needs("faults"), small_pictures]
 SECRETS = re.compile("|".join([re.escape(KEY), SIGNATURE, "signature=", "/results/"]), re.IGNORECASE)
 LOG = logging.getLogger("darkroom.test")
 ENDING = ("cancel", "delete")  # these calls are made last, because they end a process
-SIDE = 32  # the side of the pictures, in pixels; their size does not matter here
 POLL_SECONDS, MOST_POLLS = 0.01, 1000
 OUTSIDE = ("result", "file")  # operations that serve files and are no part of the vendor's API
 
@@ -69,7 +68,6 @@ def call_everything(under_test: SimulatedProvider, kind: str | None = None) -> N
         for operation in type(under_test).simulator_class.supported_faults.kinds[kind].operations:
             under_test.simulator.faults.add(kind, 1, operation, **OPTIONS.get(kind, {}))
     times = 2 if kind else 1
-    under_test.side = SIDE  # type: ignore[misc]
     submitted: list[str] = []
     for _ in range(times):
         if "queue" in under_test.capabilities:
