@@ -8,11 +8,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import pytest
 from tests.fakes.application import NO_LIMITS, ApplicationUnderTest, picture
 from tests.fakes.aws_account import INPUT, client, cloud
+from typer import testing
 from typer.testing import CliRunner, Result
 
 from darkroom.container import Container
@@ -22,6 +24,9 @@ from darkroom.pipeline.account_reconciliation import Reconcile
 from darkroom.pipeline.operator_commands import OperatorCommands
 from darkroom_cli.main import app
 from darkroom_cli.stack import deployment
+
+# Typer makes all commands of the application anew for each call, which takes longer than most calls.
+testing._get_command = cache(testing._get_command)  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)
