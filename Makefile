@@ -80,7 +80,8 @@ test: export PYTHONDONTWRITEBYTECODE =
 test: install ## run every test; needs only Python, and no network after make install
 	$(BIN)/pytest -n auto --dist loadscope $(wildcard $(TESTS))
 
-check: lint types versions template ## run what CI checks before the tests
+check: ## run what CI checks before the tests
+	$(MAKE) --jobs 2 lint types versions template
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

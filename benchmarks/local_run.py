@@ -3,10 +3,14 @@
 The script sends one picture after the other, without a ledger and without retries. For `darkroom local run`, the whole
 application runs on an emulator on this machine: functions, queue, state machine and tables. The provider is a simulator that
 takes almost no time, so that only the rest is measured. CPU seconds are those of all processes that a run starts.
+
+`python -m benchmarks.local_run --earlier DIR` also measures the Darkroom in another checkout, where `make install` was run. All
+of them take turns.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import statistics
@@ -33,7 +37,7 @@ COUNT, QUICK_COUNT, ROUNDS = 100, 20, 3
 INTERRUPTED_AFTER = 0.4  # the share of pictures that have a result when a run is interrupted
 FORM = {"model": "Standard V2", "output_format": "jpeg"}
 DONE = "COMPLETED"  # this word is in the line that a run prints when a result is there
-OURS, SCRIPT = "darkroom local run", "a script"
+OURS, EARLIER, SCRIPT = "darkroom local run", "darkroom local run, earlier", "a script"
 INTERRUPTS = {"Ctrl-C": signal.SIGINT, "SIGTERM": signal.SIGTERM}
 
 
@@ -50,20 +54,25 @@ class Way:
     cpu: float
 
 
-def run(quick: bool = False) -> Result:
-    """Measure Darkroom and the script that it is compared with alternately, then measure interrupted runs of Darkroom."""
+def run(quick: bool = False, earlier: Path | None = None, rounds: int = ROUNDS) -> Result:
+    """Measure Darkroom and the script that it is compared with in turns, then measure interrupted runs of Darkroom.
+
+    `earlier` is a checkout of Darkroom that has its own environment in `.venv`.
+    """
     count = QUICK_COUNT if quick else COUNT
+    versions = {OURS: sys.executable} | ({EARLIER: f"{earlier.resolve()}/.venv/bin/python"} if earlier else {})
+    ways: dict[str, list[Way]] = {name: [] for name in (*versions, SCRIPT)}
     with tempfile.TemporaryDirectory() as folder:
         pictures = Path(folder) / "in"
         pictures.mkdir()
         for number in range(count):
             (pictures / f"{number:03}.jpg").write_bytes(picture())
-        ours, script = [], []
-        for _ in range(1 if quick else ROUNDS):
-            ours.append(_local_run(pictures, count))
-            script.append(_script(pictures, count))
+        for _ in range(1 if quick else rounds):
+            for name, python in versions.items():
+                ways[name].append(_local_run(python, pictures, count))
+            ways[SCRIPT].append(_script(pictures, count))
         ends = {name: _broken_off(pictures, count, number) for name, number in INTERRUPTS.items()}
-    return _result(count, ours, script, ends)
+    return _result(count, ways, ends)
 
 
 def by_script(folder: str) -> None:
@@ -85,9 +94,9 @@ def by_script(folder: str) -> None:
             print(DONE, flush=True)
 
 
-def _command(pictures: Path, out: str) -> list[str]:
+def _command(python: str, pictures: Path, out: str) -> list[str]:
     return [
-        sys.executable, "-m", "darkroom_cli", "local", "run", str(pictures), "--out", out,
+        python, "-m", "darkroom_cli", "local", "run", str(pictures), "--out", out,
         "--speed", str(SPEED), "--parameter", "AllowedProviders=topaz",
     ]  # fmt: skip
 
@@ -96,9 +105,9 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "TOPAZ_API_KEY"}
 
 
-def _local_run(pictures: Path, count: int) -> Way:
+def _local_run(python: str, pictures: Path, count: int) -> Way:
     with tempfile.TemporaryDirectory() as out:
-        return _way(trace(_command(pictures, out), _environment()), count)
+        return _way(trace(_command(python, pictures, out), _environment()), count)
 
 
 def _script(pictures: Path, count: int) -> Way:
@@ -115,34 +124,35 @@ def _broken_off(pictures: Path, count: int, signal_number: int) -> float:
         return len(done) >= INTERRUPTED_AFTER * count
 
     with tempfile.TemporaryDirectory() as out:
-        found = trace(_command(pictures, out), _environment(), signal_number, enough)
+        found = trace(_command(sys.executable, pictures, out), _environment(), signal_number, enough)
     assert found.signalled_at, found.lines
     return found.wall_seconds - found.signalled_at
 
 
 def _way(found: Trace, count: int) -> Way:
-    results = [at for at, line in found.lines if DONE in line]
-    if found.code or len(results) != count:
+    results = [at for at, line in found.lines if DONE in line][:count]  # an earlier version's table has the word again
+    if found.code or len(results) < count:
         raise RuntimeError(
             f"{len(results)} of {count} results; code {found.code}\n" + "\n".join(t for _, t in found.lines)
         )
     return Way(results[0], results[-1] - results[0], found.wall_seconds - results[-1], found.cpu_seconds)
 
 
-def _result(count: int, ours: list[Way], script: list[Way], ends: dict[str, float]) -> Result:
+def _result(count: int, ways: dict[str, list[Way]], ends: dict[str, float]) -> Result:
     rows: list[list[object]] = [
         [
             name,
-            statistics.median((count - 1) / way.work for way in ways),
-            statistics.median(way.cpu / count for way in ways),
-            statistics.median(way.start for way in ways),
-            statistics.median(way.end for way in ways),
+            statistics.median((count - 1) / way.work for way in found),
+            statistics.median(way.cpu / count for way in found),
+            statistics.median(way.start for way in found),
+            statistics.median(way.end for way in found),
         ]
-        for name, ways in ((OURS, ours), (SCRIPT, script))
+        for name, found in ways.items()
     ]
+    ours, pairs = ways[OURS], list(zip(ways[OURS], ways[SCRIPT], strict=True))
     ratios = {
-        "CPU a picture ÷ a script's": statistics.median(o.cpu / s.cpu for o, s in zip(ours, script, strict=True)),
-        "time a picture ÷ a script's": statistics.median(o.work / s.work for o, s in zip(ours, script, strict=True)),
+        "CPU a picture ÷ a script's": statistics.median(way.cpu / script.cpu for way, script in pairs),
+        "time a picture ÷ a script's": statistics.median(way.work / script.work for way, script in pairs),
         "seconds to the end, all done": statistics.median(way.end for way in ours),
         **{f"seconds to the end, {name}": seconds for name, seconds in ends.items()},
     }
@@ -166,4 +176,11 @@ def _result(count: int, ours: list[Way], script: list[Way], ends: dict[str, floa
 
 
 if __name__ == "__main__":
-    run("--quick" in sys.argv).show()
+    parser = argparse.ArgumentParser(description=QUESTION)
+    parser.add_argument("--quick", action="store_true", help="few pictures, one round")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="how often each of them has its turn")
+    parser.add_argument(
+        "--earlier", type=Path, metavar="DIR", help="another checkout of Darkroom to measure beside this one"
+    )
+    chosen = parser.parse_args()
+    run(chosen.quick, chosen.earlier, chosen.rounds).show()

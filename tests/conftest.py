@@ -6,6 +6,7 @@ The longest scopes start first, so that no process is still busy long after the 
 from __future__ import annotations
 
 import functools
+import gc
 import os
 from typing import Any
 
@@ -56,8 +57,18 @@ class LongScopesFirst(LoadScopeScheduling):
 
 
 def pytest_configure() -> None:
-    """Let all boto3 sessions of the process share the service models, because reading them takes longer than most tests."""
+    """Let all boto3 sessions of the process share the service models, because reading them takes longer than most tests.
+
+    The garbage collector rests while pytest collects. All that is made then stays, and looking through it again and again
+    takes as long as the collection itself.
+    """
     sessions.create_loader = functools.cache(sessions.create_loader)
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)
