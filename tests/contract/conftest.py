@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from aiohttp import multipart
 from tests.contract.providers_under_test import PROVIDERS_UNDER_TEST
 from tests.contract.providers_under_test.base import ProviderUnderTest
 from tests.contract.shared_servers import Site, site_open
@@ -16,9 +14,6 @@ from tests.contract.shared_servers import Site, site_open
 SMALL_SIDE = 32  # pixels; the simulators make results of such pictures ten times faster
 HERE = Path(__file__).parent
 NEEDED: defaultdict[str, set[str]] = defaultdict(set)  # provider → the capabilities that its tests needed
-
-# aiohttp escapes 127 characters anew for each part of a form, which takes a third of the simulators' time.
-multipart.parse_content_disposition = functools.lru_cache(maxsize=256)(multipart.parse_content_disposition)
 
 
 def pytest_configure(config: pytest.Config) -> None:
