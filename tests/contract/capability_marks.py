@@ -16,6 +16,7 @@ from tests import rows
 from tests.contract.providers_under_test.base import ProviderUnderTest
 
 Check = Callable[..., None]
+small_pictures = pytest.mark.small_pictures
 
 
 def needs(*capabilities: str) -> pytest.MarkDecorator:

@@ -11,6 +11,7 @@ from tests.contract.providers_under_test import PROVIDERS_UNDER_TEST
 from tests.contract.providers_under_test.base import ProviderUnderTest
 from tests.contract.shared_servers import Site, site_open
 
+SMALL_SIDE = 32  # pixels; the simulators make results of such pictures ten times faster
 HERE = Path(__file__).parent
 NEEDED: defaultdict[str, set[str]] = defaultdict(set)  # provider → the capabilities that its tests needed
 
@@ -18,6 +19,9 @@ NEEDED: defaultdict[str, set[str]] = defaultdict(set)  # provider → the capabi
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(*capabilities): the capabilities that a provider must have")
     config.addinivalue_line("markers", "per_provider(table): the test goes through this table of the provider")
+    config.addinivalue_line(
+        "markers", "small_pictures: the usual picture is small, because nothing depends on its size"
+    )
     config.addinivalue_line("markers", "of_all: runs last and checks what all other tests of the contract did")
 
 
@@ -64,5 +68,7 @@ def simulators_of_the_module(site: Site) -> Iterator[None]:
 def under_test(request: pytest.FixtureRequest, site: Site) -> Iterator[ProviderUnderTest]:
     """Yield one of the providers that have the capabilities that the test needs. The test runs once for each."""
     made = request.param(site)
+    if request.node.get_closest_marker("small_pictures"):
+        made.side = SMALL_SIDE
     yield made
     made.close()

@@ -5,13 +5,15 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from tests.contract.capability_marks import each_row, needs, per_provider
+from tests.contract.capability_marks import each_row, needs, per_provider, small_pictures
 from tests.contract.error_checks import raises_safely
 from tests.contract.providers_under_test.base import KEY, ProviderUnderTest
 from tests.contract.providers_under_test.simulated import SimulatedProvider
 
 from darkroom.errors import DarkroomError, ErrorCode, KeyMissing, OperatorFault, ProviderUnavailable, SubmitInDoubt
 from darkroom.model import Balance
+
+pytestmark = small_pictures
 
 
 def moved(under_test: ProviderUnderTest, before: Balance) -> tuple[Decimal, Decimal, Decimal]:

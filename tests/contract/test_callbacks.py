@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from tests.contract.capability_marks import needs, per_provider
+from tests.contract.capability_marks import needs, per_provider, small_pictures
 from tests.contract.providers_under_test.simulated import SimulatedProvider
 from tests.simulators.client import until
 from tests.simulators.webhook_receiver import WebhookReceiver, receive_webhooks
 
 from darkroom.model import ProcessState
 
-pytestmark = [needs("callbacks")]
+pytestmark = [needs("callbacks"), small_pictures]
 
 
 @pytest.fixture

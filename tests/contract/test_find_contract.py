@@ -6,13 +6,15 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.contract.capability_marks import each_row, needs, per_provider
+from tests.contract.capability_marks import each_row, needs, per_provider, small_pictures
 from tests.contract.error_checks import raises_safely
 from tests.contract.providers_under_test.base import ProviderUnderTest
 from tests.contract.providers_under_test.simulated import SimulatedProvider
 
 from darkroom.errors import OperatorFault, ProviderUnavailable, SubmitInDoubt, Throttled
 from darkroom.model import ProcessState
+
+pytestmark = small_pictures
 
 FEW = 2  # entries on one page of a list
 LISTS = ("status", "ai/queue", "generations", "v2/logs")  # the ends of the paths at which vendors serve their lists

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import IO, Any
 
 import pytest
-from tests.contract.capability_marks import needs
+from tests.contract.capability_marks import needs, small_pictures
 from tests.contract.input_pictures import noise
 from tests.contract.providers_under_test.simulated import SimulatedProvider
 
@@ -25,7 +25,7 @@ from darkroom.model import (
 )
 from darkroom.pipeline.kept_input_lookup import MAX_CANDIDATES, MAX_COMPARED, KeptInputLookup, Undecided
 
-pytestmark = [needs("kept inputs")]
+pytestmark = [needs("kept inputs"), small_pictures]
 
 SOON = timedelta(seconds=5)
 

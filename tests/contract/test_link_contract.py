@@ -9,13 +9,15 @@ from typing import NoReturn
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from tests.contract.capability_marks import each_row, needs, per_provider
+from tests.contract.capability_marks import each_row, needs, per_provider, small_pictures
 from tests.contract.error_checks import raises_safely
 from tests.contract.input_pictures import noise, opened
 from tests.contract.providers_under_test.simulated import SimulatedProvider
 
 from darkroom.errors import DarkroomError, NothingSent, ProviderRejected
 from darkroom.model import ProcessState
+
+pytestmark = small_pictures
 
 OF_THE_LINK = "response-content-disposition"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.contract.capability_marks import each_row, needs, per_provider
+from tests.contract.capability_marks import each_row, needs, per_provider, small_pictures
 from tests.contract.error_checks import raises_safely
 from tests.contract.input_pictures import opened
 from tests.contract.providers_under_test.base import ProviderUnderTest
@@ -12,6 +12,8 @@ from tests.contract.providers_under_test.simulated import SimulatedProvider
 
 from darkroom.errors import ProcessUnknown, ResultNotReady
 from darkroom.model import ProcessState
+
+pytestmark = small_pictures
 
 
 @needs("queue")

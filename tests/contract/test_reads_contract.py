@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from tests.contract.capability_marks import each_row, needs, per_provider
+from tests.contract.capability_marks import each_row, needs, per_provider, small_pictures
 from tests.contract.error_checks import raises_safely
 from tests.contract.providers_under_test.base import NO_ANSWER, ProviderUnderTest
 from tests.contract.providers_under_test.simulated import SimulatedProvider
 
 from darkroom.errors import InvalidSetting, OperatorFault, ProviderUnavailable, Throttled
+
+pytestmark = small_pictures
 
 
 def process_for(under_test: ProviderUnderTest, read: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.contract.capability_marks import each_row, needs, per_provider
+from tests.contract.capability_marks import each_row, needs, per_provider, small_pictures
 from tests.contract.error_checks import raises_safely
 from tests.contract.input_pictures import noise
 from tests.contract.providers_under_test.base import ACCEPTED, NO_ANSWER, ProviderUnderTest
@@ -24,6 +24,8 @@ from darkroom.errors import (
     SubmitInDoubt,
     Throttled,
 )
+
+pytestmark = small_pictures
 
 each_no_answer = each_row("fault", NO_ANSWER)
 

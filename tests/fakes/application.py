@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from PIL import Image
@@ -45,10 +46,20 @@ REAL = (
 
 
 def picture(width: int = 40, height: int = 30, form: str = "jpeg", *, noise: int = 0) -> bytes:
-    """Return a small, complete picture. With `noise`, its pixels are random, so it hardly compresses."""
-    image = Image.effect_noise((width, height), noise).convert("RGB") if noise else Image.new("RGB", (width, height))
+    """Return a small, complete picture. With `noise`, its pixels are random, and a PNG is not compressed."""
+    if noise:
+        return _encoded(Image.effect_noise((width, height), noise).convert("RGB"), form, compress_level=0)
+    return _black(width, height, form)
+
+
+@cache
+def _black(width: int, height: int, form: str) -> bytes:
+    return _encoded(Image.new("RGB", (width, height)), form)
+
+
+def _encoded(image: Image.Image, form: str, **options: int) -> bytes:
     out = io.BytesIO()
-    image.save(out, form)
+    image.save(out, form, **options)
     return out.getvalue()
 
 

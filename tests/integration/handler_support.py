@@ -7,7 +7,7 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -48,9 +48,10 @@ class InProcessLambda:
         return {"Payload": io.BytesIO(json.dumps(answer).encode())}
 
 
-def clients(service: str) -> Any:
-    """Return a client of the account."""
-    return InProcessLambda() if service == "lambda" else client(service)
+def clients_of(account: Cloud) -> Callable[[str], Any]:
+    """Return a function that returns the account's client of a service."""
+    own = {"lambda": InProcessLambda(), "s3": account.s3, "dynamodb": account.dynamodb}
+    return lambda service: own.get(service) or client(service)
 
 
 @dataclass
@@ -102,7 +103,7 @@ def deployed(account: Cloud, **environment: str) -> Iterator[Stack]:
         # Set the namespace here, because Powertools read the environment when the function was imported.
         for function in (submit, finalize, sweep):
             patch.setattr(function.metrics.provider, "namespace", "Darkroom")
-        application = Container(os.environ, clients=clients)
+        application = Container(os.environ, clients=clients_of(account))
         for function in (submit, poll, finalize, sweep):
             patch.setattr(function, "application", application)
         yield Stack(account, queue, machine["stateMachineArn"], simulator, application)

@@ -17,7 +17,8 @@ from tests.integration.time_support import Replaced
 
 from darkroom.aws import items
 from darkroom.model import JobStatus, ProcessState, SourceObject, Upload
-from darkroom.pipeline.lost_uploads import EVERY, MAX_SENT, PAGES, RESEND_INTERVAL
+from darkroom.pipeline import lost_uploads
+from darkroom.pipeline.lost_uploads import EVERY, MAX_SENT, RESEND_INTERVAL
 
 
 @pytest.fixture
@@ -102,8 +103,11 @@ def test_each_upload_is_sent_by_the_first_round_in_which_it_is_late(watched: App
         assert sorted(fed(watched)) == late
 
 
-def test_uploads_behind_a_long_walk_are_sent_by_the_next_one(watched: ApplicationUnderTest) -> None:
-    old = [at(1000 + number, watched.clock()) for number in range(PAGES * 3 * 1000)]
+def test_uploads_behind_a_long_walk_are_sent_by_the_next_one(
+    watched: ApplicationUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lost_uploads, "PAGES", 5)
+    old = [at(1000 + number, watched.clock()) for number in range(3 * 5 * 1000)]
     known = {one.job_id for one in old}
     watched.ports["sweep_queries"] = Replaced(
         watched.ports["sweep_queries"], find_without_job=lambda ids: set(ids) - known

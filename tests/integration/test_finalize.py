@@ -118,10 +118,10 @@ def test_a_cut_download_leaves_no_object_and_is_fetched_again(application: Appli
 
 def test_a_big_cut_download_leaves_no_multipart_upload_open(application: ApplicationUnderTest) -> None:
     job = completed(application)
-    big = picture(2600, 2000, "png", noise=64)
+    big = picture(1800, 1600, "png", noise=64)
     assert len(big) > 8 * 1024 * 1024
     process = application.provider.processes["process-1"]
-    process.result, process.progress = big, replace(process.progress, output_width=2600, output_height=2000)
+    process.result, process.progress = big, replace(process.progress, output_width=1800, output_height=1600)
     application.cloud.dynamodb.update_item(  # let the job's plan ask for png, as if it had done so from the start
         TableName="ledger",
         Key={"pk": {"S": f"JOB#{job.job_id}"}, "sk": {"S": "JOB"}},

@@ -26,7 +26,7 @@ from darkroom.queue_messages import to_message
 
 # Powertools warns when an invocation adds no metric. That is normal here, for example for S3's test event.
 pytestmark = [
-    pytest.mark.emulated("s3", "dynamodb", "sqs", "stepfunctions", "events", "secretsmanager"),
+    pytest.mark.emulated("sqs", "stepfunctions", "events", "secretsmanager"),
     pytest.mark.filterwarnings("ignore:No application metrics to publish"),
 ]
 KEYS = ["a.jpg", "with space.jpg", "ünï/čødé.jpg", "a+b.jpg", "brackets (1) [2].jpg", "deep/er/a&b=c.jpg", "100%.jpg"]
@@ -79,6 +79,7 @@ def handle(*bodies: str) -> list[str]:
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 
+@pytest.mark.emulated("s3", "dynamodb", "sqs", "stepfunctions", "events", "secretsmanager")
 def test_a_message_becomes_a_result(stack: Stack) -> None:
     assert handle(bridged(stack.cloud.put("a b/ü.jpg", picture(300, 200), tags="label=x"))) == []
     (started,) = stack.executions()

@@ -139,13 +139,13 @@ def test_a_cut_download_of_a_result_with_metadata_is_fetched_again(application: 
 def test_a_large_result_gets_its_head_with_its_first_part(application: ApplicationUnderTest) -> None:
     job = completed(application, tags="output_format=png")
     process = application.provider.processes["process-1"]
-    process.result = picture(2000, 3000, "png", noise=64)
-    process.progress = replace(process.progress, output_width=2000, output_height=3000)
+    process.result = picture(1800, 1600, "png", noise=64)
+    process.progress = replace(process.progress, output_width=1800, output_height=1600)
     application.finalize(job)
     body = application.cloud.body("a.png") or b""
     assert body.endswith(process.result[33:])
     assert len(body) > len(process.result) > 8 * 1024 * 1024
-    assert images.inspect(lambda offset, length: body[offset : offset + length], len(body)).width == 2000
+    assert images.inspect(lambda offset, length: body[offset : offset + length], len(body)).width == 1800
     assert published(application, "a.png").getexif()[0x013B] == AUTHOR
 
 

@@ -234,16 +234,16 @@ def test_a_lost_submit_of_the_next_run_is_not_taken_for_the_one_before(
 
 
 def test_a_burst_is_paid_up_to_the_budget_and_the_rest_once_the_limit_is_raised(account: Cloud) -> None:
-    application = ApplicationUnderTest(account, limits=limits("20"))
-    for upload in uploads(application, 200):
+    application = ApplicationUnderTest(account, limits=limits("5"))
+    for upload in uploads(application, 50):
         application.submit(upload)
-        assert application.cloud.budget("topaz", MONTH)["committed"] <= 20
-    assert (application.provider.charged, count(application, JobStatus.PROCESSING)) == (20, 20)
-    assert count(application, JobStatus.REJECTED, "BudgetExceeded") == 180
-    raise_limit(application, "200")
-    assert rerun_all(application) == 180
-    assert (application.provider.charged, count(application, JobStatus.PROCESSING)) == (200, 200)
-    assert application.cloud.budget("topaz", MONTH)["committed"] == 200
+        assert application.cloud.budget("topaz", MONTH)["committed"] <= 5
+    assert (application.provider.charged, count(application, JobStatus.PROCESSING)) == (5, 5)
+    assert count(application, JobStatus.REJECTED, "BudgetExceeded") == 45
+    raise_limit(application, "50")
+    assert rerun_all(application) == 45
+    assert (application.provider.charged, count(application, JobStatus.PROCESSING)) == (50, 50)
+    assert application.cloud.budget("topaz", MONTH)["committed"] == 50
     assert rerun_all(application) == 0
     assert_every_run_is_in_the_books(application.cloud)
 

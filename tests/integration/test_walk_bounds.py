@@ -16,7 +16,7 @@ from tests.integration.walk_support import LATE, Listing, fed, listed, watch
 from darkroom.aws.intake_queue import SqsIntakeQueue
 from darkroom.model import SourceObject, Upload, WarningMetric
 from darkroom.pipeline import lost_uploads
-from darkroom.pipeline.lost_uploads import PAGES, RESEND_INTERVAL
+from darkroom.pipeline.lost_uploads import RESEND_INTERVAL
 from darkroom.pipeline.sweep import TIME_TO_ASK, SweepFailed
 from darkroom.queue_messages import parse_message
 
@@ -42,20 +42,22 @@ class SlowListing(Listing):
 
 
 def test_a_round_reads_as_many_pages_as_its_time_allows_and_no_more_than_its_bound(
-    watched: ApplicationUnderTest,
+    watched: ApplicationUnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    objects = [replace(one, last_modified=one.last_modified - 40 * DAY) for one in listed(watched, (PAGES + 20) * 1000)]
+    bound = 40  # pages, more than a slow listing gives in one invocation
+    monkeypatch.setattr(lost_uploads, "PAGES", bound)
+    objects = [replace(one, last_modified=one.last_modified - 40 * DAY) for one in listed(watched, (bound + 40) * 1000)]
     watched.ports["sources"] = quick = SlowListing(watched, objects, 0.3)
     watched.clock.advance(LATE)
     watched.sweep()
-    assert len(quick.asked) == PAGES
+    assert len(quick.asked) == bound
     watched.ports["sources"] = slow = SlowListing(watched, objects, 10)
     watched.clock.advance(LATE)
     began = watched.clock()
     watched.sweep()
     assert watched.clock() - began <= INVOCATION - TIME_TO_ASK + timedelta(seconds=10)
-    assert slow.asked[0] == str(PAGES * 1000)
-    assert len(slow.asked) == 20
+    assert slow.asked[0] == str(bound * 1000)
+    assert len(slow.asked) == 26  # the pages that begin within 255 seconds
 
 
 def test_a_bucket_that_takes_longer_than_a_day_to_read_is_counted(

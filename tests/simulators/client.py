@@ -40,9 +40,11 @@ def client(base_url: str, headers: Mapping[str, str] = BEARER, timeout: float = 
 def until(read: Callable[[], Seen], done: Callable[[Seen], bool], limit_seconds: float = 120) -> Seen:
     """Call `read` again and again until `done` returns True for the value that it returned. Return that value."""
     stop = time.time() + limit_seconds
+    pause_seconds = 0.01
     while not done(seen := read()):
         assert time.time() < stop, f"after {limit_seconds} s the value is still {seen!r}"
-        time.sleep(0.01)
+        time.sleep(pause_seconds)
+        pause_seconds = min(pause_seconds * 1.4, 0.1)
     return seen
 
 

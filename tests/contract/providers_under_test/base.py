@@ -73,7 +73,7 @@ class ProviderUnderTest(ABC):
     faults_hiding_inputs: ClassVar[tuple[str, ...]] = ()
     unknown_ids: ClassVar[tuple[str, ...]] = (UNKNOWN, "", "..", "../status", "a/b")
     unknown_status_word: ClassVar[str] = ""  # the word that the fault `unknown_status` sends
-    side: ClassVar[int] = 256  # the side of the usual picture, in pixels
+    side: int = 256  # the side of the usual picture, in pixels; its result is longer than the first read of a link
     factor: ClassVar[int] = 1  # the side of its result, divided by the side of the usual picture
     price: ClassVar[Decimal] = Decimal(1)  # the price of its result, in the vendor's credits
     synchronous_tags: ClassVar[Mapping[str, str]] = {}  # tags of an upload that is sent by a synchronous call
@@ -92,7 +92,9 @@ class ProviderUnderTest(ABC):
 
     def anew(self) -> Self:
         """Return the same provider as another test gets it."""
-        return type(self)(self.site)
+        made = type(self)(self.site)
+        made.side = self.side
+        return made
 
     def close(self) -> None:  # noqa: B027 (the vendor in memory ends with the test)
         """Remove what the test has left in the vendor."""

@@ -99,6 +99,7 @@ class SimulatedProvider(ProviderUnderTest):
     def set_up(self, **settings: Any) -> Self:
         """Return the same provider with another simulator, which has these settings."""
         other = type(self)(self.site, **settings)
+        other.side = self.side
         self._others.append(other)
         return other
 

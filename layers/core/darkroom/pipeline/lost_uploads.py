@@ -134,9 +134,10 @@ class LostUploads:
 
     def _without_job(self, sources: Sequence[SourceObject]) -> list[SourceObject]:
         unknown: set[str] = set()
-        for start in range(0, len(sources), LOOKUP_BATCH):
-            unknown |= self.queries.find_without_job([one.job_id for one in sources[start : start + LOOKUP_BATCH]])
-        return [one for one in sources if one.job_id in unknown]
+        job_ids = [one.job_id for one in sources]
+        for start in range(0, len(job_ids), LOOKUP_BATCH):
+            unknown |= self.queries.find_without_job(job_ids[start : start + LOOKUP_BATCH])
+        return [one for one, job_id in zip(sources, job_ids, strict=True) if job_id in unknown]
 
 
 def _can_be_named(source: SourceObject) -> bool:
@@ -152,6 +153,8 @@ def _upload(source: SourceObject) -> Upload:
 
 
 def _after(page: Sequence[SourceObject], job_id: str | None) -> Sequence[SourceObject]:
-    """Return the objects after the one with that job id, or the whole page if that object is no longer there."""
+    """Return the objects after the one with that job id, or the whole page if that object is not there."""
+    if job_id is None:
+        return page
     places = (place for place, one in enumerate(page, start=1) if one.job_id == job_id)
     return page[next(places, 0) :]
