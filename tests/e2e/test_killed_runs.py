@@ -6,7 +6,7 @@ The API key looks real, but a simulator stands in for the vendor, and its journa
 
 from __future__ import annotations
 
-import subprocess
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,6 +17,7 @@ import pytest
 
 from tests.e2e import short_grace
 from tests.e2e.deployed_application import simulators
+from tests.e2e.forked_commands import Command, Commands
 from tests.e2e.local_operator import Operator, until
 
 PICTURES = 6
@@ -30,13 +31,13 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def operator(tmp_path: Path, runtime: Path) -> Iterator[Operator]:
+def operator(commands: Commands, tmp_path: Path, runtime: Path) -> Iterator[Operator]:
     (tmp_path / "in").mkdir()
     with simulators("topaz", speed=SPEED) as made:
-        yield Operator(tmp_path / "in", tmp_path / "out", made["topaz"], runtime)
+        yield Operator(commands, tmp_path / "in", tmp_path / "out", made["topaz"], runtime)
 
 
-def killed_while_it_submits(operator: Operator, victim: str) -> subprocess.Popen[str]:
+def killed_while_it_submits(operator: Operator, victim: str) -> Command:
     """Start a run, and kill a part of it when two pictures are paid."""
     operator.add(PICTURES)
     process = operator.starts()
@@ -60,7 +61,7 @@ def nothing_runs(operator: Operator) -> bool:
 @pytest.mark.slow
 @KILLED
 def test_after_a_kill_of_the_emulator_the_same_command_pays_for_nothing_twice(operator: Operator) -> None:
-    print(*killed_while_it_submits(operator, "emulator").communicate(timeout=120))
+    print(*killed_while_it_submits(operator, "emulator").ends(120))
     assert operator.runs() == 0
     assert is_all_home_and_paid_once(operator)
     until(lambda: nothing_runs(operator))  # a killed process ends a little later
@@ -70,7 +71,7 @@ def test_after_a_kill_of_the_emulator_the_same_command_pays_for_nothing_twice(op
 @KILLED
 def test_the_command_goes_on_when_its_workers_are_killed(operator: Operator) -> None:
     process = killed_while_it_submits(operator, "worker")
-    print(*process.communicate(timeout=300))  # their leases would last six minutes
+    print(*process.ends(300))  # their leases would last six minutes
     assert process.returncode == 0
     assert is_all_home_and_paid_once(operator)
 
@@ -87,8 +88,8 @@ def test_after_a_kill_of_the_command_the_same_one_pays_for_nothing_twice_and_tak
     operator.vendor.faults.add("delay", on="submit", times=2, seconds=30)  # two answers do not come before the kill
     process = operator.starts()
     until(lambda: operator.paid >= PICTURES + 2)
-    process.kill()
-    process.communicate(timeout=120)
+    process.send_signal(signal.SIGKILL)
+    process.ends(120)
     assert operator.runs() == 0
     assert is_all_home_and_paid_once(operator, paid_by_others=PICTURES)
     assert not theirs & {row["process_id"] for row in operator.rows()}
