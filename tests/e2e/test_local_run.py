@@ -6,9 +6,8 @@ The API key looks real, but a simulator stands in for the vendor, and its journa
 from __future__ import annotations
 
 import csv
+import os
 import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,7 +19,7 @@ from PIL import Image
 from darkroom_local.emulator.ledger_journal import rows_of
 from tests.e2e import local_operator
 from tests.e2e.deployed_application import picture, simulators
-from tests.e2e.forked_commands import Command, Commands
+from tests.e2e.forked_commands import NO_PAGE, Command, Commands
 
 SPEED = 4.0
 
@@ -154,15 +153,14 @@ def test_whatever_was_paid_before_an_interrupt_is_there_or_is_reported(operator:
 
 
 @pytest.mark.slow
-def test_webp_and_gif_go_to_the_provider_that_takes_them(tmp_path: Path) -> None:
+def test_webp_and_gif_go_to_the_provider_that_takes_them(commands: Commands, tmp_path: Path) -> None:
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
     for name, form in {"a.webp": "WEBP", "b.gif": "GIF", "c.tif": "TIFF", "d.webp": "JPEG"}.items():
         (folder / name).write_bytes(picture(96, 64, form))
     (folder / "e.webp").write_bytes(picture(96, 64, "WEBP")[:-40])
     options = ["--out", str(out), "--set", "provider=oxen"]
-    command = [sys.executable, "-m", "darkroom_cli", "local", "run", str(folder), *options]
-    run = subprocess.run(command, text=True, capture_output=True, timeout=600, check=False)
+    run = commands.run(["local", "run", str(folder), *options], {**os.environ, NO_PAGE: "1"})
     assert "left out: 1 TIFF: c.tif. Use --set provider=" in run.stdout
     with (out / "credits.csv").open(newline="") as file:
         rows = {row["file"]: row for row in csv.DictReader(file)}
