@@ -51,6 +51,8 @@ class Scheduler:
         self.ended: list[tuple[str, object]] = []  # a worker's name, and its result or its exception
         self.steps, self.seconds = 0, 0.0
         self._alive: list[Worker] = []
+        self._ready: list[Worker] | None = None  # the workers that can run now, if nothing has changed that
+        self._ready_names: list[str] = []
         self._names: set[str] = set()
         self._running: Worker | None = None
         self._left = 0
@@ -95,6 +97,7 @@ class Scheduler:
         self._names.add(name)
         begins = self.seconds + delay
         self._alive.append(Worker(name, work, skew, begins, begins + lifetime))
+        self._ready = None
         self.record("spawned", f"{name} at {begins:+.3f}s", by=self.running or "")
 
     def run(self, *, until: Callable[[], bool] | None = None, max_steps: int = 100_000) -> int:
@@ -133,6 +136,7 @@ class Scheduler:
             return
         self._check(worker)
         worker.wakes_at = self.seconds + max(seconds, 0.0)
+        self._ready = None
         self.record("sleeps", f"{seconds:.3f}s")
         self._yield(worker)
 
@@ -160,6 +164,7 @@ class Scheduler:
         if seconds < 0:
             raise ValueError(f"the clock cannot move back; {seconds} s must not be negative")
         self.seconds += seconds
+        self._ready = None
         self.record("clock", f"+{seconds:.3f}s", by="")
 
     def note(self, text: str) -> None:
@@ -185,6 +190,7 @@ class Scheduler:
                 self._running = worker
                 self._go(worker)
         self._alive.clear()
+        self._ready = None
         self._kept.clear()
 
     def _check(self, worker: Worker) -> None:
@@ -196,27 +202,31 @@ class Scheduler:
     def _die(self, worker: Worker, what: str, label: str) -> WorkerDied:
         worker.dead = True
         worker.wakes_at = self.seconds
+        self._ready = None
         self.record(what, label, by=worker.name)
         return WorkerDied(f"{worker.name} at {label}")
 
-    def _ready(self) -> list[Worker]:
-        if self._wanted is not None:
-            return [worker for worker in self._alive if worker.name == self._wanted and worker.wakes_at <= self.seconds]
+    def _find_ready(self) -> list[Worker]:
+        """Return the workers that can run. If there is none, move the clock to the time at which the next one can."""
         now = self.seconds
-        ready = [worker for worker in self._alive if worker.wakes_at <= now or worker.dies_at <= now]
-        if ready or not self._alive:
-            return ready
-        self.advance(min(min(worker.wakes_at, worker.dies_at) for worker in self._alive) - now)
-        return self._ready()
+        if self._wanted is not None:
+            return [worker for worker in self._alive if worker.name == self._wanted and worker.wakes_at <= now]
+        if self._ready is None:
+            ready = [worker for worker in self._alive if worker.wakes_at <= now or worker.dies_at <= now]
+            if not ready and self._alive:
+                self.advance(min(min(worker.wakes_at, worker.dies_at) for worker in self._alive) - now)
+                return self._find_ready()
+            self._ready, self._ready_names = ready, [worker.name for worker in ready]
+        return self._ready
 
     def _next(self) -> Worker | None:
         """Return the worker that runs next, or None if the run is over. The caller must hold the baton."""
         if self._left <= 0 or (self._until is not None and self._until()):
             return None
-        ready = self._ready()
+        ready = self._find_ready()
         if not ready:
             return None
-        chosen = ready[self.picker.pick([worker.name for worker in ready], self._pick_rng)] if ready[1:] else ready[0]
+        chosen = ready[self.picker.pick(self._ready_names, self._pick_rng)] if len(ready) > 1 else ready[0]
         self._left -= 1
         self.steps += 1
         if chosen.dies_at <= self.seconds and not chosen.dead:
@@ -270,6 +280,7 @@ class Scheduler:
             self.record("ended", said)
             self.ended.append((worker.name, outcome))
             self._alive.remove(worker)
+            self._ready = None
         thread_pool.give_back(worker.thread)  # type: ignore[arg-type]
         self._hand_to(self._next_turn())
 

@@ -192,7 +192,7 @@ class Simulation:
             for _ in range(rng.randint(0, 3)):
                 self.at(600 + rng.random() * 2 * shape.chaos, "starts late", self.callbacks.start_late)
         for _ in range(3):
-            self._schedule_sweep(rng.random() * shape.chaos)
+            self._schedule_sweep(rng.random() * shape.chaos, self.stack.sweep)
         self.at(shape.chaos, "calms", self._calm)
 
     def _calm(self) -> None:
@@ -304,7 +304,7 @@ class Simulation:
                 self._then.pop(name)(outcome)
             self._arrives_later()
         if (due := self._due()) is not None:
-            self._schedule_sweep(due)
+            self._schedule_sweep(due, self._sweep_if_due)
 
     def _arrives_later(self) -> None:
         """Schedule the requests that dead workers sent. The vendor accepts each at the latest when its invocation would end."""
@@ -339,10 +339,16 @@ class Simulation:
         next_at = text(self.invariants.rows.get(("SWEEP", f"TASK#{task}")), "next_at")
         return (datetime.fromisoformat(next_at) - self.shape.start).total_seconds() if next_at else 0.0
 
-    def _schedule_sweep(self, seconds: float) -> None:
+    def _schedule_sweep(self, seconds: float, sweep: Callable[[datetime], Any]) -> None:
         """Schedule a sweep at the first full minute after that second, unless one is scheduled there already."""
         now = self.scheduler.seconds
         tick = max(math.ceil(seconds / TICK), math.floor(now / TICK) + 1)
         if tick not in self._ticks:
             self._ticks.add(tick)
-            self.spawn("sweep", self.stack.sweep, tick * TICK - now)
+            self.spawn("sweep", sweep, tick * TICK - now)
+
+    def _sweep_if_due(self, ends: datetime) -> None:
+        """Run the sweep, unless other workers have done since then what was due. The sweeps of the plan run in any case."""
+        due = self._due()
+        if due is not None and due <= self.scheduler.seconds:
+            self.stack.sweep(ends)
