@@ -7,12 +7,15 @@ its own, as if a shell had started it.
 from __future__ import annotations
 
 import contextlib
+import functools
+import gc
 import io
 import json
 import os
 import subprocess
 import sys
 import tempfile
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,10 +26,13 @@ STREAMS = ("in", "out", "err")  # the files of a command, in the order of their 
 
 
 class Commands:
-    """Starts commands. It runs one at a time."""
+    """Starts commands. It runs one at a time. The process that forks them starts with the first one, since some tests run none."""
 
-    def __init__(self, server: subprocess.Popen[str]) -> None:
-        self._server = server
+    @functools.cached_property
+    def _server(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
 
     def run(
         self, arguments: Sequence[str], environment: Mapping[str, str], answer: str = ""
@@ -42,15 +48,21 @@ class Commands:
             code = int(self._server.stdout.readline())
             return subprocess.CompletedProcess([*arguments], code, files["out"].read_text(), files["err"].read_text())
 
+    def end(self) -> None:
+        """End the process that forks the commands, if it runs."""
+        if "_server" in vars(self):
+            with self._server as server:
+                server.communicate()  # the end of its input ends it
+
 
 @contextmanager
 def commands_started() -> Iterator[Commands]:
     """Provide commands while a block runs."""
-    with subprocess.Popen(
-        [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as server:
-        yield Commands(server)
-        server.communicate()  # the end of its input ends it
+    commands = Commands()
+    try:
+        yield commands
+    finally:
+        commands.end()
 
 
 def serve() -> None:
@@ -73,6 +85,7 @@ def _import_all() -> None:
     boto3.client("cloudformation", region_name="us-east-1", aws_access_key_id="none", aws_secret_access_key="none")
     with contextlib.redirect_stdout(io.StringIO()):
         app(["models"], standalone_mode=False)  # typer and rich import much when the first command runs
+    gc.freeze()  # otherwise each command would copy what it only reads
 
 
 def _run(arguments: list[str], environment: dict[str, str], folder: str) -> None:
@@ -86,7 +99,17 @@ def _run(arguments: list[str], environment: dict[str, str], folder: str) -> None
     os.environ.update(environment)
     from darkroom_cli.main import app
 
-    app(arguments, prog_name="darkroom")
+    code = 1
+    try:
+        app(arguments, prog_name="darkroom")
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(bool(end.code))
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)  # an interpreter that ends takes apart all that it shares with the others
 
 
 if __name__ == "__main__":
