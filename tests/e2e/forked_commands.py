@@ -26,7 +26,7 @@ STREAMS = ("in", "out", "err")  # the files of a command, in the order of their 
 
 
 class Commands:
-    """Starts commands. It runs one at a time. The process that forks them starts with the first one, since some tests run none."""
+    """Starts commands. It runs one at a time. The process that forks them starts with the first, since some tests run none."""
 
     @functools.cached_property
     def _server(self) -> subprocess.Popen[str]:
