@@ -102,8 +102,11 @@ def _run(arguments: list[str], environment: dict[str, str], folder: str) -> None
     code = 1
     try:
         app(arguments, prog_name="darkroom")
+        code = 0
     except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else int(bool(end.code))
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
     except BaseException:
         traceback.print_exc()
     finally:
