@@ -25,8 +25,7 @@ LONG_SCOPES = (
     "tests/faults/test_schedules.py",
     "tests/e2e/test_operating.py",  # this file starts a cloud of its own
     "tests/contract/",
-    "tests/e2e/test_vendors.py",  # this and the next need no cloud of their own, but take long
-    "tests/e2e/test_callbacks.py",
+    "tests/e2e/test_vendors.py",  # so does this one, which test_callbacks.py shares
     "tests/e2e/test_watched_folder.py",  # these three start their own clouds
     "tests/e2e/test_task_tokens.py",
     "tests/e2e/test_embedded_cloud.py",
@@ -35,6 +34,7 @@ LONG_SCOPES = (
     "tests/faults/test_seeded_bugs.py",
     "tests/soak/",
 )
+JOINED = {"tests/e2e/test_callbacks.py": "tests/e2e/test_vendors.py"}  # a file → the file whose scope it joins
 WAITING_PROCESSES = 3  # at any time about this many processes wait for the cloud and need no core
 MOST_PROCESSES = 6
 
@@ -42,6 +42,7 @@ MOST_PROCESSES = 6
 def scope_of(nodeid: str) -> str:
     """Return the longest entry of LONG_SCOPES that contains the test, or else the test's file."""
     path = nodeid.partition("::")[0]
+    path = JOINED.get(path, path)
     return max((scope for scope in LONG_SCOPES if path.startswith(scope)), key=len, default=path)
 
 

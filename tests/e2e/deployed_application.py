@@ -19,9 +19,8 @@ from typing import Any
 from boto3.dynamodb.types import TypeDeserializer
 from PIL import Image
 
-from darkroom_local.stack import deployment
+from darkroom_local.stack import deployment, local_stack
 from darkroom_local.stack.local_stack import LocalStack
-from darkroom_local.stack.packaging import find_application
 from darkroom_local.stack.simulator_processes import simulated_key
 from tests.e2e.forked_commands import Commands
 
@@ -197,7 +196,7 @@ class Darkroom:
         present = {it["ParameterKey"]: it["ParameterValue"] for it in stack["Parameters"]}
         if present | parameters == present:  # CloudFormation refuses an update that changes nothing
             return {it["OutputKey"]: it["OutputValue"] for it in stack["Outputs"]}
-        return deployment.deploy(self.stack.endpoint, find_application(), present | parameters)
+        return deployment.deploy(self.stack.endpoint, local_stack.find_application(), present | parameters)
 
     def visited(self, key: str) -> list[str]:
         """Return the states that the execution of the upload's first run has entered, and `States.Timeout` for each time-out."""

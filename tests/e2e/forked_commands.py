@@ -7,6 +7,8 @@ its own, as if a shell had started it. It can be signalled and killed.
 from __future__ import annotations
 
 import contextlib
+import functools
+import gc
 import importlib
 import io
 import json
@@ -15,7 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,10 +71,18 @@ class Command:
 
 
 class Commands:
-    """Starts commands. It runs one at a time; another one starts when the one before has ended."""
+    """Starts commands. It runs one at a time; another one starts when the one before has ended. The process that forks them starts
+    with the first, since some tests run none.
+    """
 
-    def __init__(self, server: subprocess.Popen[str], folder: Path) -> None:
-        self._server, self._folder = server, folder
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @functools.cached_property
+    def _server(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
 
     def start(self, arguments: Sequence[str], environment: Mapping[str, str], answer: str = "") -> Command:
         """Start `darkroom` with these arguments and this environment. `answer` is its input."""
@@ -93,18 +104,22 @@ class Commands:
         assert command.returncode is not None
         return subprocess.CompletedProcess([*arguments], command.returncode, out, err)
 
+    def end(self) -> None:
+        """End the process that forks the commands, if it runs."""
+        if "_server" in vars(self):
+            with self._server as server:
+                server.communicate()  # the end of its input ends it
+
 
 @contextmanager
 def commands_started() -> Iterator[Commands]:
     """Provide commands while a block runs."""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        subprocess.Popen(
-            [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        ) as server,
-    ):
-        yield Commands(server, Path(folder))
-        server.communicate()  # the end of its input ends it
+    with tempfile.TemporaryDirectory() as folder:
+        commands = Commands(Path(folder))
+        try:
+            yield commands
+        finally:
+            commands.end()
 
 
 def serve() -> None:
@@ -134,6 +149,7 @@ def _import_all() -> None:
     boto3.client("cloudformation", region_name="us-east-1", aws_access_key_id="none", aws_secret_access_key="none")
     with contextlib.redirect_stdout(io.StringIO()):
         app(["models"], standalone_mode=False)  # typer and rich import much when the first command runs
+    gc.freeze()  # otherwise each command would copy what it only reads
 
 
 def _run(arguments: list[str], environment: dict[str, str], folder: str) -> None:
@@ -155,7 +171,27 @@ def _run(arguments: list[str], environment: dict[str, str], folder: str) -> None
         make_page.of_run = lambda *_, **__: None
     if short_grace.RUNTIME in environment:
         short_grace.shorten()
-    app(arguments, prog_name="darkroom")
+    if arguments[0] == "local":
+        app(arguments, prog_name="darkroom")  # it has threads, and ends as an interpreter does
+    _run_quickly(arguments, app)
+
+
+def _run_quickly(arguments: list[str], app: Callable[..., None]) -> None:
+    """Run a command, and end the process without taking apart all that it shares with the others."""
+    code = 1
+    try:
+        app(arguments, prog_name="darkroom")
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 if __name__ == "__main__":
