@@ -20,7 +20,7 @@ from darkroom_local.stack.packaging import Application
 from darkroom_local.stack.simulator_processes import vendors
 from tests.e2e import short_grace
 from tests.e2e.deployed_application import Darkroom, simulators
-from tests.e2e.forked_commands import commands_started
+from tests.e2e.forked_commands import Commands, commands_started
 
 SPEED = 20.0  # the simulated vendors work twenty times as fast as real ones
 WAIT_SCALE = 0.25  # the state machine waits a quarter of the usual time, so at least 0.5 s pass between two polls
@@ -35,13 +35,19 @@ def patched(application: Application) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def darkroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Darkroom]:
+def commands() -> Iterator[Commands]:
+    """Yield what starts `darkroom` commands."""
+    with commands_started() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def darkroom(commands: Commands, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Darkroom]:
     """Yield a deployed Darkroom, with a queue that collects the events that it publishes."""
     application = short_grace.application_with(short_grace.runtime_in(tmp_path_factory.mktemp("runtime")))
     parameters = {"InputPrefix": "photos/", "MaxConcurrentSubmits": "4", "DefaultSettings": "face_enhancement=false"}
     with (
         patched(application),
-        commands_started() as commands,
         issued() as own,
         simulators(*vendors(), speed=SPEED, authorities=own.authority) as made,
         local_stack(

@@ -1,74 +1,135 @@
 """Runs `darkroom` commands as separate processes that are forked from one which has imported everything already.
 
 A command spends most of its CPU time on imports. Here each command still has a process, an environment, an input and an output of
-its own, as if a shell had started it.
+its own, as if a shell had started it. It can be signalled and killed.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import json
 import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from darkroom_local.emulator import fork_server
 
 STREAMS = ("in", "out", "err")  # the files of a command, in the order of their descriptors
+CODE = "code"  # the file that has its exit code once it has ended
+NO_PAGE = "DARKROOM_TEST_NO_PAGE"  # a run with this variable writes no page, whose charts take a second of CPU time
+LOADED = (  # by `darkroom local run`
+    "PIL.JpegImagePlugin",
+    "cryptography.x509",
+    "darkroom_cli.html_report.run_source",
+    "darkroom_cli.local.run",
+    "darkroom_local.machine.certificates",
+    "tests.e2e.short_grace",
+)
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command that was started. Its files are in `folder`."""
+
+    pid: int
+    folder: Path
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit code as subprocess gives it, or None if the command still runs."""
+        code = self.folder / CODE
+        return int(code.read_text()) if code.exists() else None
+
+    @property
+    def said(self) -> tuple[str, str]:
+        """What the command has written so far to its output and to its error output."""
+        return (self.folder / "out").read_text(), (self.folder / "err").read_text()
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, unless the command has ended."""
+        if self.returncode is None:
+            os.kill(self.pid, number)
+
+    def ends(self, seconds: float = 600) -> tuple[str, str]:
+        """Wait for the end, and return what the command has written."""
+        until = time.monotonic() + seconds
+        while self.returncode is None:
+            assert time.monotonic() < until, self.said
+            time.sleep(0.03)
+        return self.said
 
 
 class Commands:
-    """Starts commands. It runs one at a time."""
+    """Starts commands. It runs one at a time; another one starts when the one before has ended."""
 
-    def __init__(self, server: subprocess.Popen[str]) -> None:
-        self._server = server
+    def __init__(self, server: subprocess.Popen[str], folder: Path) -> None:
+        self._server, self._folder = server, folder
+
+    def start(self, arguments: Sequence[str], environment: Mapping[str, str], answer: str = "") -> Command:
+        """Start `darkroom` with these arguments and this environment. `answer` is its input."""
+        assert self._server.stdin
+        assert self._server.stdout
+        folder = Path(tempfile.mkdtemp(dir=self._folder))
+        for name in STREAMS:
+            (folder / name).write_text(answer if name == "in" else "")
+        self._server.stdin.write(json.dumps([[*arguments], {**environment}, str(folder)]) + "\n")
+        self._server.stdin.flush()
+        return Command(int(self._server.stdout.readline()), folder)
 
     def run(
         self, arguments: Sequence[str], environment: Mapping[str, str], answer: str = ""
     ) -> subprocess.CompletedProcess[str]:
-        """Run `darkroom` with these arguments and this environment. `answer` is its input. Return its exit code and output."""
-        assert self._server.stdin
-        assert self._server.stdout
-        with tempfile.TemporaryDirectory() as folder:
-            files = {name: Path(folder) / name for name in STREAMS}
-            files["in"].write_text(answer)
-            self._server.stdin.write(json.dumps([[*arguments], {**environment}, folder]) + "\n")
-            self._server.stdin.flush()
-            code = int(self._server.stdout.readline())
-            return subprocess.CompletedProcess([*arguments], code, files["out"].read_text(), files["err"].read_text())
+        """Run a command to its end. Return its exit code and output."""
+        command = self.start(arguments, environment, answer)
+        out, err = command.ends()
+        assert command.returncode is not None
+        return subprocess.CompletedProcess([*arguments], command.returncode, out, err)
 
 
 @contextmanager
 def commands_started() -> Iterator[Commands]:
     """Provide commands while a block runs."""
-    with subprocess.Popen(
-        [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as server:
-        yield Commands(server)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        subprocess.Popen(
+            [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as server,
+    ):
+        yield Commands(server, Path(folder))
         server.communicate()  # the end of its input ends it
 
 
 def serve() -> None:
-    """Fork a process for each line of the input, which is a command. Answer with its exit code."""
+    """Fork a process for each line of the input, which is a command. Answer with its id. Its exit code follows in a file."""
     _import_all()
     for line in sys.stdin:
+        arguments, environment, folder = json.loads(line)
         pid = os.fork()
         if not pid:
-            _run(*json.loads(line))
-        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+            _run(arguments, environment, folder)
+        print(pid, flush=True)
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        unfinished = Path(folder) / "unfinished"
+        unfinished.write_text(str(code))
+        unfinished.rename(Path(folder) / CODE)
 
 
 def _import_all() -> None:
-    """Import what commands for a stack import, and read AWS' service models, which are then shared."""
+    """Import what the commands import, and read AWS' service models, which are then shared."""
     import boto3
 
     from darkroom_cli.main import app
 
+    for name in LOADED:
+        importlib.import_module(name)
     fork_server.load()
     boto3.client("cloudformation", region_name="us-east-1", aws_access_key_id="none", aws_secret_access_key="none")
     with contextlib.redirect_stdout(io.StringIO()):
@@ -77,15 +138,23 @@ def _import_all() -> None:
 
 def _run(arguments: list[str], environment: dict[str, str], folder: str) -> None:
     """Run one command in this process, and end the process."""
+    os.setsid()
     for number, name in enumerate(STREAMS):
-        opened = os.open(Path(folder) / name, os.O_RDWR | os.O_CREAT)
+        opened = os.open(Path(folder) / name, os.O_RDWR | os.O_APPEND)
         os.dup2(opened, number)
         os.close(opened)
     sys.stdin = os.fdopen(0)
     os.environ.clear()
     os.environ.update(environment)
+    sys.argv = ["darkroom", *arguments]
+    from darkroom_cli.html_report import make_page
     from darkroom_cli.main import app
+    from tests.e2e import short_grace
 
+    if NO_PAGE in environment:
+        make_page.of_run = lambda *_, **__: None
+    if short_grace.RUNTIME in environment:
+        short_grace.shorten()
     app(arguments, prog_name="darkroom")
 
 

@@ -1,5 +1,6 @@
-"""Runs `darkroom local run` as an operator does, with a folder of pictures. The API key looks real, but a simulator stands in
-for the vendor.
+"""Runs `darkroom local run` as an operator does, with a folder of pictures, but makes no page.
+
+The API key looks real, but a simulator stands in for the vendor.
 """
 
 from __future__ import annotations
@@ -9,8 +10,6 @@ import csv
 import os
 import resource
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,33 +20,32 @@ from typing import Any
 from darkroom_local.emulator.ledger_journal import rows_of
 from tests.e2e import short_grace
 from tests.e2e.deployed_application import API_KEY, picture
+from tests.e2e.forked_commands import NO_PAGE, Command, Commands
 
 
 @dataclass(frozen=True)
 class Operator:
     """Runs the command for a folder of pictures. `vendor` is the simulator that is paid for them. `runtime` has a short grace."""
 
+    commands: Commands
     folder: Path
     out: Path
     vendor: Any
     runtime: Path | None = None
 
-    def starts(self, *options: str) -> subprocess.Popen[str]:
-        program = "tests.e2e.short_grace" if self.runtime else "darkroom_cli"
-        command = [
-            sys.executable, "-m", program, "local", "run", str(self.folder), "--out", str(self.out), "--yes",
+    def starts(self, *options: str) -> Command:
+        """Start the command. The one before must have ended."""
+        arguments = [
+            "local", "run", str(self.folder), "--out", str(self.out), "--yes",
             "--parameter", f"TopazBaseUrl={self.vendor.base_url}", *options,
         ]  # fmt: skip
-        environment = {**os.environ, "TOPAZ_API_KEY": API_KEY, short_grace.RUNTIME: str(self.runtime)}
-        return subprocess.Popen(
-            command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
-        )
+        grace = {short_grace.RUNTIME: str(self.runtime)} if self.runtime else {}
+        return self.commands.start(arguments, {**os.environ, "TOPAZ_API_KEY": API_KEY, NO_PAGE: "1", **grace})
 
-    def runs(self, *options: str) -> int:
+    def runs(self, *options: str) -> int | None:
         """Run the command to its end, and return its exit code."""
         process = self.starts(*options)
-        said = process.communicate(timeout=600)
-        print(*said)
+        print(*process.ends())
         return process.returncode
 
     def add(self, count: int, prefix: str = "") -> None:

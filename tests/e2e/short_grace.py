@@ -1,7 +1,6 @@
-"""`darkroom`, but the vendors' lists may lag for 3 s and not for a minute: the functions run a copy of the runtime with such
-catalogs. No run writes its page, whose charts take a second of CPU time.
+"""Lets the vendors' lists lag for 3 s and not for a minute: the functions run a copy of the runtime with such catalogs.
 
-`python -m tests.e2e.short_grace ARGUMENT…`; the variable RUNTIME names the copy.
+In a command, the variable RUNTIME names the copy.
 """
 
 from __future__ import annotations
@@ -11,8 +10,6 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from darkroom_cli.html_report import make_page
-from darkroom_cli.main import app
 from darkroom_local.stack import local_stack, packaging
 
 RUNTIME = "DARKROOM_TEST_RUNTIME"
@@ -35,8 +32,7 @@ def application_with(runtime: Path) -> packaging.Application:
     return replace(packaging.find_application(), runtime=runtime)
 
 
-if __name__ == "__main__":
+def shorten() -> None:
+    """Change this process, which runs one command, until its end."""
     application = application_with(Path(os.environ[RUNTIME]))
     local_stack.find_application = lambda: application
-    make_page.of_run = lambda *_, **__: None
-    app(prog_name="darkroom")

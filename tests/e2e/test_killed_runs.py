@@ -6,7 +6,7 @@ The API key looks real, but a simulator stands in for the vendor, and its journa
 
 from __future__ import annotations
 
-import subprocess
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,6 +17,7 @@ import pytest
 
 from tests.e2e import short_grace
 from tests.e2e.deployed_application import simulators
+from tests.e2e.forked_commands import Command, Commands
 from tests.e2e.local_operator import Operator, until
 
 PICTURES = 6
@@ -30,16 +31,16 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def operator(tmp_path: Path, runtime: Path) -> Iterator[Operator]:
+def operator(commands: Commands, tmp_path: Path, runtime: Path) -> Iterator[Operator]:
     (tmp_path / "in").mkdir()
     with simulators("topaz", speed=SPEED) as made:
-        yield Operator(tmp_path / "in", tmp_path / "out", made["topaz"], runtime)
+        yield Operator(commands, tmp_path / "in", tmp_path / "out", made["topaz"], runtime)
 
 
-def killed_while_it_submits(operator: Operator, victim: str) -> subprocess.Popen[str]:
+def killed_while_it_submits(operator: Operator, victim: str, *options: str) -> Command:
     """Start a run, and kill a part of it when two pictures are paid."""
     operator.add(PICTURES)
-    process = operator.starts()
+    process = operator.starts(*options)
     until(lambda: operator.paid >= 2)
     operator.kills(victim)
     return process
@@ -59,49 +60,42 @@ def nothing_runs(operator: Operator) -> bool:
 
 @pytest.mark.slow
 @KILLED
-def test_after_a_kill_of_the_emulator_the_same_command_pays_for_nothing_twice(operator: Operator) -> None:
-    print(*killed_while_it_submits(operator, "emulator").communicate(timeout=120))
+def test_after_a_kill_the_same_command_pays_for_nothing_twice_and_takes_no_job_of_another_account(
+    operator: Operator,
+) -> None:
+    """The emulator is killed first, and then the command of another account. The first account has then paid for the same
+    pictures just before, and its jobs stand in the same list of the vendor."""
+    other = replace(operator, out=operator.out.with_name("other"))
+    print(*killed_while_it_submits(operator, "emulator").ends(120))
     assert operator.runs() == 0
     assert is_all_home_and_paid_once(operator)
     until(lambda: nothing_runs(operator))  # a killed process ends a little later
 
+    theirs = {job["process_id"] for job in operator.vendor.submits}
+    operator.vendor.faults.add("delay", on="submit", times=2, seconds=30)  # two answers do not come before the kill
+    process = other.starts()
+    until(lambda: other.paid >= PICTURES + 2)
+    process.send_signal(signal.SIGKILL)
+    process.ends(120)
+    assert other.runs() == 0
+    assert is_all_home_and_paid_once(other, paid_by_others=PICTURES)
+    assert not theirs & {row["process_id"] for row in other.rows()}
+    until(lambda: nothing_runs(other))
+
 
 @pytest.mark.slow
 @KILLED
-def test_the_command_goes_on_when_its_workers_are_killed(operator: Operator) -> None:
-    process = killed_while_it_submits(operator, "worker")
-    print(*process.communicate(timeout=300))  # their leases would last six minutes
+def test_the_command_goes_on_when_its_workers_are_killed_and_a_monthly_limit_holds_over_two_runs(
+    operator: Operator,
+) -> None:
+    """The second run may pay for two pictures, and has more than it submits at the same time."""
+    limit = ("--parameter", f"MonthlyCreditLimit={PICTURES + 2}")
+    process = killed_while_it_submits(operator, "worker", *limit)
+    print(*process.ends(300))  # their leases would last six minutes
     assert process.returncode == 0
     assert is_all_home_and_paid_once(operator)
 
-
-@pytest.mark.slow
-@KILLED
-def test_after_a_kill_of_the_command_the_same_one_pays_for_nothing_twice_and_takes_no_job_of_another_account(
-    operator: Operator,
-) -> None:
-    """The account `earlier` paid for the same pictures minutes before. Its jobs stand in the same list of the vendor."""
-    operator.add(PICTURES)
-    assert replace(operator, out=operator.out.with_name("earlier")).runs() == 0
-    theirs = {job["process_id"] for job in operator.vendor.submits}
-    operator.vendor.faults.add("delay", on="submit", times=2, seconds=30)  # two answers do not come before the kill
-    process = operator.starts()
-    until(lambda: operator.paid >= PICTURES + 2)
-    process.kill()
-    process.communicate(timeout=120)
-    assert operator.runs() == 0
-    assert is_all_home_and_paid_once(operator, paid_by_others=PICTURES)
-    assert not theirs & {row["process_id"] for row in operator.rows()}
-    until(lambda: nothing_runs(operator))
-
-
-@pytest.mark.slow
-def test_a_monthly_limit_holds_over_two_runs(operator: Operator) -> None:
-    """The second run may pay for two pictures, and has more than it submits at the same time."""
-    limit = ("--parameter", "MonthlyCreditLimit=6")
-    operator.add(4)
-    assert operator.runs(*limit) == 0
     operator.add(7, "more")
     assert operator.runs(*limit) == 1
-    assert operator.paid == operator.spent == 6
-    assert Counter(row["error"] for row in operator.rows()) == {"": 6, "BudgetExceeded": 5}
+    assert operator.paid == operator.spent == PICTURES + 2
+    assert Counter(row["error"] for row in operator.rows()) == {"": PICTURES + 2, "BudgetExceeded": 5}

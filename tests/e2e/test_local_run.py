@@ -8,12 +8,8 @@ from __future__ import annotations
 import csv
 import os
 import signal
-import subprocess
-import sys
-import time
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,87 +17,71 @@ import pytest
 from PIL import Image
 
 from darkroom_local.emulator.ledger_journal import rows_of
-from tests.e2e.deployed_application import API_KEY, picture, simulators
+from tests.e2e import local_operator
+from tests.e2e.deployed_application import picture, simulators
+from tests.e2e.forked_commands import NO_PAGE, Command, Commands
 
 SPEED = 4.0
 
 
-@dataclass(frozen=True)
-class Operator:
-    """Runs the command for a folder with a large picture, a small one, and one with an unusable name. `vendor` is the
-    simulator that is paid for them.
+class Operator(local_operator.Operator):
+    """Runs the command for a folder with a large picture, a small one, and one with an unusable name.
 
     The settings are sent as tags, and the stack reads only tags that have a prefix.
     """
 
-    folder: Path
-    out: Path
-    vendor: Any
-
-    def starts(self) -> subprocess.Popen[str]:
-        command = [
-            sys.executable, "-m", "darkroom_cli", "local", "run", str(self.folder), "--out", str(self.out), "--yes",
-            "--parameter", f"TopazBaseUrl={self.vendor.base_url}", "--parameter", "TagPrefix=app:",
-            "--set", "output_format=png",
-        ]  # fmt: skip
-        environment = {**os.environ, "TOPAZ_API_KEY": API_KEY, "PYTHONUNBUFFERED": "1"}
-        return subprocess.Popen(
-            command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
-        )
+    def starts(self, *options: str) -> Command:
+        return super().starts("--parameter", "TagPrefix=app:", "--set", "output_format=png", *options)
 
     @property
     def known_to_the_ledger(self) -> int:
         """Return how many jobs the ledger in the results folder has as submitted. The next run asks the vendor about them."""
-        rows = rows_of(self.out / ".darkroom" / "real" / "ledger.jsonl").values()
+        rows = rows_of(self.journal).values()
         return sum(row.get("status", {}).get("S") in {"SUBMITTING", "PROCESSING", "COMPLETED"} for row in rows)
-
-    def rows(self) -> list[dict[str, str]]:
-        with (self.out / "credits.csv").open(newline="") as file:
-            return list(csv.DictReader(file))
 
 
 @pytest.fixture
-def operator(tmp_path: Path) -> Iterator[Operator]:
+def operator(commands: Commands, tmp_path: Path) -> Iterator[Operator]:
     folder = tmp_path / "in"
     folder.mkdir()
     (folder / "large.jpg").write_bytes(picture(600, 500))
     (folder / "small.jpg").write_bytes(picture())
     (folder / "b\\c.jpg").write_bytes(picture())
     with simulators("topaz", speed=SPEED) as made:
-        yield Operator(folder, tmp_path / "out", made["topaz"])
+        yield Operator(commands, folder, tmp_path / "out", made["topaz"])
 
 
-def until(is_so: Any, process: subprocess.Popen[str], seconds: float = 600) -> None:
-    ends = time.monotonic() + seconds
-    while not is_so():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < ends
-        time.sleep(0.05)
+def until(is_so: Callable[[], Any], command: Command) -> None:
+    """Wait until something is so, while the command runs."""
+
+    def is_so_or_it_ended() -> bool:
+        return bool(is_so()) or command.returncode is not None
+
+    local_operator.until(is_so_or_it_ended)
+    assert is_so(), command.said
 
 
-def starts_and_the_large_one_takes_long(operator: Operator) -> subprocess.Popen[str]:
+def starts_and_the_large_one_takes_long(operator: Operator) -> Command:
     """Start a run. The vendor says of the large picture that it is not done, until `faults.clear`."""
     faults = operator.vendor.faults
     faults.add("unknown_status", on="status", times=None)  # of both, until it is known which one is large
-    process = operator.starts()
-    until(lambda: len(operator.vendor.submits) == 2, process)
+    command = operator.starts()
+    until(lambda: len(operator.vendor.submits) == 2, command)
     large = max(operator.vendor.submits, key=lambda submit: submit["size_bytes"])
     faults.clear()
     faults.add("unknown_status", on="status", times=None, match=large["filename"])
-    return process
+    return command
 
 
-def leaves_at_once(process: subprocess.Popen[str]) -> str:
+def leaves_at_once(command: Command) -> str:
     """Send the process two interrupts, as an operator does who presses Ctrl-C twice, and return what it then says.
 
     The second one follows once the process has heard the first one. The system would otherwise make one of two.
     """
-    assert process.stdout
-    process.send_signal(signal.SIGINT)
-    shown = next((line for line in process.stdout if "Nothing more is sent." in line), None)
-    assert shown, process.communicate()
-    process.send_signal(signal.SIGINT)
-    return process.communicate(timeout=600)[1]
+    command.send_signal(signal.SIGINT)
+    until(lambda: "Nothing more is sent." in command.said[0], command)
+    command.send_signal(signal.SIGINT)
+    return command.ends()[1]
 
 
 @pytest.mark.slow
@@ -110,7 +90,7 @@ def test_a_run_that_is_asked_to_leave_brings_home_what_is_under_way(operator: Op
     first = operator.starts()
     until(lambda: operator.vendor.submits, first)
     first.send_signal(asks)
-    shown, said = first.communicate(timeout=600)
+    shown, said = first.ends()
     assert first.returncode == 128 + asks, said
     assert "Nothing more is sent." in shown
     assert [row["status"] for row in operator.rows()].count("COMPLETED") == len(operator.vendor.submits)
@@ -141,7 +121,7 @@ def test_a_run_that_is_interrupted_keeps_what_is_done_and_the_next_one_pays_only
 
     operator.vendor.faults.clear()
     second = operator.starts()
-    shown, said = second.communicate(timeout=600)
+    shown, said = second.ends()
     assert second.returncode == 1, said  # one picture was not sent because of its unusable file name
     assert "1 skipped: done before" in shown
     assert "1 picture to the real Topaz API" in shown
@@ -161,7 +141,7 @@ def test_whatever_was_paid_before_an_interrupt_is_there_or_is_reported(operator:
     paid = len(operator.vendor.submits)
     first.send_signal(signal.SIGINT)
     first.send_signal(signal.SIGTERM)  # at once; of two equal signals, the system might make one
-    _, said = first.communicate(timeout=600)
+    _, said = first.ends()
     assert first.returncode == 130, said
     statuses = Counter(row["status"] for row in operator.rows())
     under_way = statuses["PROCESSING"] + statuses["SUBMITTING"]
@@ -173,15 +153,14 @@ def test_whatever_was_paid_before_an_interrupt_is_there_or_is_reported(operator:
 
 
 @pytest.mark.slow
-def test_webp_and_gif_go_to_the_provider_that_takes_them(tmp_path: Path) -> None:
+def test_webp_and_gif_go_to_the_provider_that_takes_them(commands: Commands, tmp_path: Path) -> None:
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
     for name, form in {"a.webp": "WEBP", "b.gif": "GIF", "c.tif": "TIFF", "d.webp": "JPEG"}.items():
         (folder / name).write_bytes(picture(96, 64, form))
     (folder / "e.webp").write_bytes(picture(96, 64, "WEBP")[:-40])
     options = ["--out", str(out), "--set", "provider=oxen"]
-    command = [sys.executable, "-m", "darkroom_cli", "local", "run", str(folder), *options]
-    run = subprocess.run(command, text=True, capture_output=True, timeout=600, check=False)
+    run = commands.run(["local", "run", str(folder), *options], {**os.environ, NO_PAGE: "1"})
     assert "left out: 1 TIFF: c.tif. Use --set provider=" in run.stdout
     with (out / "credits.csv").open(newline="") as file:
         rows = {row["file"]: row for row in csv.DictReader(file)}

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.deployed_application import Darkroom, picture
+from tests.e2e.forked_commands import Commands
 from tests.e2e.stack_operator import Operator
 
 SHOP = """
@@ -159,7 +160,7 @@ def test_a_file_above_the_prefix_is_checked_too(darkroom: Darkroom) -> None:
     wait(lambda: report not in darkroom.output_keys())
 
 
-def test_a_local_run_obeys_the_folders_own_files_and_pays_once(tmp_path: Path) -> None:
+def test_a_local_run_obeys_the_folders_own_files_and_pays_once(commands: Commands, tmp_path: Path) -> None:
     folder, out = tmp_path / "in", tmp_path / "out"
     (folder / "shop").mkdir(parents=True)
     for name in ("a.jpg", "shop/b.jpg"):
@@ -167,12 +168,13 @@ def test_a_local_run_obeys_the_folders_own_files_and_pays_once(tmp_path: Path) -
     (folder / "shop/darkroom.toml").write_text('preset = "twice"\n[output]\nkey = "{folder}/{stem}-{width}.{ext}"\n')
     (folder / "darkroom.toml").write_text('[presets.twice]\nmodel = "CGI"\nscale = 2\n')
 
-    def run(*more: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "darkroom_cli", "local", "run", str(folder), "--out", str(out), *more]
-        environment = {name: value for name, value in os.environ.items() if name != "TOPAZ_API_KEY"}
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
-
-    first = run("--speed", "20", "--parameter", "AllowedProviders=topaz")  # the other simulators need not start
+    arguments = ["local", "run", str(folder), "--out", str(out)]
+    environment = {name: value for name, value in os.environ.items() if name != "TOPAZ_API_KEY"}
+    # The other simulators need not start. This command is not forked.
+    first = subprocess.run(
+        [sys.executable, "-m", "darkroom_cli", *arguments, "--speed", "20", "--parameter", "AllowedProviders=topaz"],
+        env=environment, capture_output=True, text=True, timeout=600, check=False,
+    )  # fmt: skip
     assert first.returncode == 0, first.stdout + first.stderr
     assert {path.relative_to(out).as_posix() for path in out.rglob("*.jpg")} == {"a.jpg", "shop/b-192.jpg"}
     rows = list(csv.DictReader((out / "credits.csv").read_text().splitlines()))
@@ -184,8 +186,8 @@ def test_a_local_run_obeys_the_folders_own_files_and_pays_once(tmp_path: Path) -
         part in page
         for part in ('"key":"shop/b.jpg"', 'id="picture-1"', '["scale","2","a darkroom.toml or the default"]')
     )
-    assert "2 skipped: done before" in run("--speed", "20").stdout
+    assert "2 skipped: done before" in commands.run([*arguments, "--speed", "20"], environment).stdout
     (folder / "shop/darkroom.toml").write_text("sclae = 2")
-    wrong = run()
+    wrong = commands.run(arguments, environment)
     assert wrong.returncode == 2
     assert "shop/darkroom.toml: sclae='2' is not known" in wrong.stderr

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from decimal import Decimal
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.e2e.deployed_application import simulators
+from tests.e2e.forked_commands import Command, commands_started
 from tests.e2e.local_operator import Operator
 
 RUNS = int(os.environ.get("DARKROOM_SOAK_RUNS", "20"))
@@ -26,11 +26,11 @@ LONGEST_SECONDS = 300  # that the command after a kill may take
 @pytest.fixture
 def operator(tmp_path: Path) -> Iterator[Operator]:
     (tmp_path / "in").mkdir()
-    with simulators("topaz", speed=SPEED) as made:
-        yield Operator(tmp_path / "in", tmp_path / "out", made["topaz"])
+    with commands_started() as commands, simulators("topaz", speed=SPEED) as made:
+        yield Operator(commands, tmp_path / "in", tmp_path / "out", made["topaz"])
 
 
-def kill(operator: Operator, process: subprocess.Popen[str], chance: random.Random) -> None:
+def kill(operator: Operator, process: Command, chance: random.Random) -> None:
     """Interrupt or kill a randomly chosen process of the run. Then wait until the command has ended."""
     what = chance.choice(["SIGINT", "SIGTERM", "twice SIGINT", "command", "emulator", "worker", "full disk"])
     match what:
@@ -41,15 +41,15 @@ def kill(operator: Operator, process: subprocess.Popen[str], chance: random.Rand
             time.sleep(0.3)
             process.send_signal(signal.SIGINT)
         case "command":
-            process.kill()
+            process.send_signal(signal.SIGKILL)
         case "full disk":
             operator.fills_the_disk()
         case _:
             operator.kills(what)
             if what == "worker" and chance.random() < 0.5:  # else the command goes on by itself
                 time.sleep(chance.random())
-                process.kill()
-    process.communicate(timeout=LONGEST_SECONDS)
+                process.send_signal(signal.SIGKILL)
+    process.ends(LONGEST_SECONDS)
     print(f"{what}: exit code {process.returncode}, {operator.paid} paid, {len(operator.home)} home")
 
 
