@@ -15,6 +15,7 @@ from botocore import session as sessions
 from typer import testing as typer_testing
 from xdist.scheduler import LoadScopeScheduling
 
+from darkroom.providers import http_client
 from tests.rows import shared_fixtures
 
 # Scopes that are larger than one file or run longer than a usual file, in the order in which they start. A folder is
@@ -60,13 +61,14 @@ class LongScopesFirst(LoadScopeScheduling):
 
 def pytest_configure() -> None:
     """Let the tests of a process share what takes longer to make than most tests take, and what no test changes: boto3's
-    service models, and the commands that Typer makes of an application.
+    service models, the commands that Typer makes of an application, and the certificates that HTTP clients trust.
 
     The garbage collector rests while pytest collects. All that is made then stays, and looking through it again and again
     takes as long as the collection itself.
     """
     sessions.create_loader = functools.cache(sessions.create_loader)
     typer_testing._get_command = functools.cache(typer_testing._get_command)
+    http_client.tls_context = functools.cache(http_client.tls_context)
     gc.disable()
 
 

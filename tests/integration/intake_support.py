@@ -40,6 +40,7 @@ class Intake:
     _waiting: list[Message] = field(default_factory=list)
     _numbers: count[int] = field(default_factory=count)
     _keys: dict[str, str] = field(default_factory=dict)
+    _next_due: tuple[int, datetime | None] = (-1, None)  # the revision of the table, and when its first job is due
 
     def put(self, what: Upload | JobDue, delay_seconds: float = 0) -> None:
         """Put a message into the queue. It becomes visible after `delay_seconds`."""
@@ -79,13 +80,21 @@ class Intake:
             self.put(message.what, outcome.seconds)
 
     def _sweep(self) -> None:
-        due = [job.due_at for job in self.application.cloud.jobs() if job.due_at is not None]
-        if min(due, default=self.application.clock() + MINUTE) > self.application.clock():
+        due_at = self._first_due_at()
+        if due_at is None or due_at > self.application.clock():
             return  # no job is due, so a sweep would find nothing
         before = len(self.application.queue.sent)
         self.application.sweep()
         for what, delay in self.application.queue.sent[before:]:
             self.put(what, delay)
+
+    def _first_due_at(self) -> datetime | None:
+        """Return when the first job is due. The jobs are read again only after the table has changed."""
+        cloud = self.application.cloud
+        if self._next_due[0] != cloud.dynamodb.revision:
+            due = [job.due_at for job in cloud.jobs() if job.due_at is not None]
+            self._next_due = cloud.dynamodb.revision, min(due, default=None)
+        return self._next_due[1]
 
     def _key(self, what: Upload | JobDue) -> str:
         if isinstance(what, Upload):

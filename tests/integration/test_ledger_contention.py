@@ -19,8 +19,6 @@ from darkroom.model import JobStatus, Submission
 from darkroom.pipeline.message_outcomes import RetryLater
 from darkroom.pipeline.process_binding import BIND_ATTEMPTS
 
-pytestmark = pytest.mark.emulated("dynamodb")
-
 
 def error(code: str, *reasons: str) -> ClientError:
     answer: Any = {"Error": {"Code": code, "Message": "injected"}}

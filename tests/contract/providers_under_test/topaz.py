@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any, ClassVar
 
 from tests.contract.input_pictures import noise
-from tests.contract.providers_under_test.base import CALLS, KEY
+from tests.contract.providers_under_test.base import CALLS
 from tests.contract.providers_under_test.simulated import SimulatedProvider
 from tests.contract.shared_servers import Site
 
@@ -15,10 +16,24 @@ from darkroom.model import Plan
 from darkroom.ports import ImageStream
 from darkroom.providers import topaz
 from darkroom.providers.topaz import Topaz
+from darkroom_local.simulators.framework.job_workers import JobWorkers
 from darkroom_local.simulators.topaz import TopazSimulator
 from darkroom_local.simulators.topaz.published_facts import ENDPOINTS
+from darkroom_local.simulators.topaz.simulator_state import TopazState
 
 REQUEST_LIMIT_BYTES = 12_000_000
+
+
+class ClearableTopaz(TopazSimulator):
+    """A simulator whose list a test can empty without a request, because a request takes as long as a short test."""
+
+    def make_state(self, workers: JobWorkers) -> TopazState:
+        self._state, self._server_loop = super().make_state(workers), asyncio.get_running_loop()
+        return self._state
+
+    def clear_list(self) -> None:
+        """Delete all jobs before the server reads the next request."""
+        self._server_loop.call_soon_threadsafe(self._state.jobs.delete_all)
 
 
 class TopazUnderTest(SimulatedProvider):
@@ -57,7 +72,8 @@ class TopazUnderTest(SimulatedProvider):
     link_tags: ClassVar = {"input_by": "link"}
     adapter = Topaz
     page_limit = (topaz, "PAGE_LIMIT")
-    simulator_class = TopazSimulator
+    simulator_class = ClearableTopaz
+    simulator: ClearableTopaz
     settings: ClassVar = {"request_limit_bytes": REQUEST_LIMIT_BYTES}
     base_path = "/image/v1"
     endless_fault = ("eta_early", "late_seconds")
@@ -72,12 +88,7 @@ class TopazUnderTest(SimulatedProvider):
 
     def __init__(self, site: Site, **settings: Any) -> None:
         super().__init__(site, **settings)
-        self.clear_list()
-
-    def clear_list(self) -> None:
-        """Delete the jobs of earlier tests from the vendor's list, because it shows a whole week."""
-        self.site.client.delete(f"{self.simulator.base_url}/status", headers={"X-API-Key": KEY}).raise_for_status()
-        self.simulator.journal.clear()
+        self.simulator.clear_list()  # otherwise the list would show the jobs of earlier tests for a whole week
 
     def refused(self, what: str) -> tuple[Plan, ImageStream]:
         plan = self.plan()
