@@ -71,8 +71,9 @@ class Command:
 
 
 class Commands:
-    """Starts commands. It runs one at a time; another one starts when the one before has ended. The process that forks them starts
-    with the first, since some tests run none.
+    """Starts commands. It runs one at a time; another one starts when the one before has ended.
+
+    The process that forks them starts with the first, since some tests run none.
     """
 
     def __init__(self, folder: Path) -> None:
