@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from botocore import session as sessions
+from typer import main as typer_main
 from typer import testing as typer_testing
 from xdist.scheduler import LoadScopeScheduling
 
@@ -67,7 +68,7 @@ def pytest_configure() -> None:
     takes as long as the collection itself.
     """
     sessions.create_loader = functools.cache(sessions.create_loader)
-    typer_testing._get_command = functools.cache(typer_testing._get_command)
+    typer_testing._get_command = typer_main.get_command = functools.cache(typer_main.get_command)
     http_client.tls_context = functools.cache(http_client.tls_context)
     gc.disable()
 

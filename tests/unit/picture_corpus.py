@@ -16,7 +16,7 @@ from tests.unit.test_images_jpeg import segment as jpeg_segment
 from tests.unit.test_images_png import END, PIXELS, chunk, header, png, raw_profile
 from tests.unit.test_images_tiff import LONG, ONE_STRIP, SHORT, page
 from tests.unit.test_images_trailers import PICTURES, scan_at
-from tests.unit.test_images_webp_gif import LARGE_GIF, in_blocks, large_gif
+from tests.unit.test_images_webp_gif import in_blocks, large_gif, whole_gif
 
 SEEDS = range(10)
 SECOND = ("small", "grey", "baseline")  # the sizes of second pictures: a thumbnail, a gain map, a preview
@@ -159,6 +159,6 @@ LAYOUTS = (
     Layout("TIFF with strips shorter than rows", False, _built(_tiff(t279=(LONG, [20, 24])), _tiff(**FOUR))),
     Layout("WebP and GIF, still", True, _built(_saved("WEBP"), _saved("WEBP", lossless=True), _saved("GIF"))),
     Layout("WebP and GIF, animated", False, _built(_saved("WEBP", 3), _saved("GIF", 3))),
-    Layout("GIF of more than 1 MiB", True, _built(lambda: LARGE_GIF, lambda: in_blocks(LARGE_GIF, 254))),
-    Layout("GIF of more than 1 MiB, cut or animated", False, _built(lambda: LARGE_GIF[:-300], lambda: large_gif(2))),
+    Layout("GIF of more than 1 MiB", True, _built(whole_gif, lambda: in_blocks(whole_gif(), 254))),
+    Layout("GIF of more than 1 MiB, cut or animated", False, _built(lambda: whole_gif()[:-300], lambda: large_gif(2))),
 )  # fmt: skip

@@ -30,8 +30,6 @@ from darkroom_local.results import accounts
 from darkroom_local.results.downloads import not_sent
 from darkroom_local.run.credits_csv import CREDITS_FILE
 
-BEFORE, AFTER = pair(0)
-
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
@@ -45,14 +43,15 @@ def stack() -> Iterator[Stack]:
 
 def _result(made: Stack, job: Job, key: str) -> None:
     cloud = made.application.cloud
-    upload = cloud.put(key, BEFORE if key != "broken.jpg" else b"no picture", tags="scale=2&label=spring")
+    before, after = pair(0)
+    upload = cloud.put(key, before if key != "broken.jpg" else b"no picture", tags="scale=2&label=spring")
     job = replace(job, source_key=key, source_version=upload.version_id, job_id=key.encode().hex().ljust(32, "0")[:32])
     assert job.dispatch
     job = replace(job, dispatch=replace(job.dispatch, output_key=key), settings={"scale": "2", "model": "Standard V2"})
     put(made, job)
     if key != "gone.jpg":
         receipt = "somebody else's" if key == "replaced.jpg" else job.job_id
-        body = bytes(stack_source.MOST_PICTURE_BYTES + 1) if key == "large.jpg" else AFTER
+        body = bytes(stack_source.MOST_PICTURE_BYTES + 1) if key == "large.jpg" else after
         cloud.put(key, body, bucket=OUTPUT, Metadata={"darkroom-job": receipt})
 
 
@@ -166,10 +165,11 @@ def test_options_that_cannot_be_obeyed_end_the_command_before_anything_is_read(
 def folder(tmp_path: Path) -> Path:
     """A folder of results with the account of an earlier simulated run, and the folder of its originals beside it."""
     (tmp_path / "in").mkdir()
-    (tmp_path / "in/a.jpg").write_bytes(BEFORE)
+    before, after = pair(0)
+    (tmp_path / "in/a.jpg").write_bytes(before)
     out = tmp_path / "out"
     out.mkdir()
-    (out / "a.jpg").write_bytes(AFTER)
+    (out / "a.jpg").write_bytes(after)
     done, lost = named(completed(0), "a.jpg"), named(completed(2), "../../etc/passwd")
     failed = replace(named(completed(1), "b.jpg"), status=JobStatus.FAILED, error_code="ProviderFailed", error="broke")
     waits = replace(named(completed(3), "c.jpg"), status=JobStatus.IN_DOUBT, completed_at=None)

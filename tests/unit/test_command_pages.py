@@ -21,7 +21,10 @@ COMMANDS_PAGE = (DOCS / "commands.md").read_text(encoding="utf-8")
 ELSEWHERE = {"local", "simulate"}  # docs/local.md describes these groups
 ROW = re.compile(r"^\| `darkroom ([a-z-]+)[^\n]*$", re.MULTILINE)
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
-ROOT: Any = typer.main.get_command(app)
+
+
+def root() -> Any:
+    return typer.main.get_command(app)
 
 
 @pytest.fixture(scope="module")
@@ -55,13 +58,13 @@ def test_no_line_of_a_screen_is_wider_than_its_terminal(shown: dict[str, str]) -
 
 
 def test_every_command_has_a_row_and_every_row_a_command() -> None:
-    assert set(ROW.findall(COMMANDS_PAGE)) == ROOT.commands.keys() - ELSEWHERE
+    assert set(ROW.findall(COMMANDS_PAGE)) == root().commands.keys() - ELSEWHERE
 
 
 def test_every_option_of_a_row_is_one_of_the_command() -> None:
     for row in ROW.finditer(COMMANDS_PAGE):
         usage = row[0].split(" | ")[0]
-        known = {name for parameter in ROOT.commands[row[1]].params for name in parameter.opts}
+        known = {name for parameter in root().commands[row[1]].params for name in parameter.opts}
         assert set(OPTION.findall(usage)) <= known, usage
 
 

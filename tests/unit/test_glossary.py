@@ -4,6 +4,7 @@ every word is used.
 
 from __future__ import annotations
 
+import functools
 import re
 from pathlib import Path
 
@@ -35,15 +36,13 @@ def _cells(line: str) -> list[str]:
 WORDS = [word for word, _, _ in rows()]
 
 
+@functools.cache
 def code() -> str:
     """Return the code of the application and of the command line as lower-case text. `in_doubt` and `in-doubt` become
     `in doubt` in it.
     """
     texts = (path.read_text(encoding="utf-8") for tree in TREES for path in sorted((ROOT / tree).rglob("*.py")))
     return re.sub(r"[-_\s]+", " ", "\n".join(texts)).lower()
-
-
-CODE = code()
 
 
 def test_every_word_has_one_line_and_lines_are_in_alphabetical_order() -> None:
@@ -67,7 +66,7 @@ def test_every_file_of_the_pipeline_has_a_line_and_every_file_named_is_there() -
 
 @each_row("word", WORDS)
 def test_the_code_uses_every_word(word: str) -> None:
-    assert re.search(rf"\b{word.replace('-', ' ')}", CODE)
+    assert re.search(rf"\b{word.replace('-', ' ')}", code())
 
 
 @each_row("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda path: path.name)

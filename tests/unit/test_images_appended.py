@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -17,8 +18,15 @@ from darkroom.images import inspect
 from darkroom.images.jpeg_appended import stated_starts
 from darkroom.images.ranged_reader import RangedReader
 
-LARGE, SMALL = PICTURES["large"], PICTURES["grey"]
 XMP = b"http://ns.adobe.com/xap/1.0/\x00"
+
+
+def large() -> bytes:
+    return PICTURES["large"]
+
+
+def small() -> bytes:
+    return PICTURES["grey"]
 
 
 def starts(payload: bytes, size: int = 1000) -> tuple[int, ...]:
@@ -72,9 +80,9 @@ def test_no_index_raises_anything(index: bytes) -> None:
     starts(b"MPF\0II*\0\x08\0\0\0" + index)
 
 
-@each_row("behind", [SMALL, LARGE], ids=["a small one", "a large one"])
-def test_a_whole_picture_takes_few_reads_where_its_metadata_tell_its_end(behind: bytes) -> None:
-    data = with_segment(container(len(behind)), LARGE, behind)
+@each_row("second", [small, large], ids=["a small one", "a large one"])
+def test_a_whole_picture_takes_few_reads_where_its_metadata_tell_its_end(second: Callable[[], bytes]) -> None:
+    data = with_segment(container(len(second())), large(), second())
     read = Counted(data)
     inspect(read, len(data))
     assert read.reads <= 4
@@ -83,30 +91,30 @@ def test_a_whole_picture_takes_few_reads_where_its_metadata_tell_its_end(behind:
 def test_a_video_that_the_metadata_tell_of_needs_no_search() -> None:
     film = video(3_000_000)
     told = segment(0xE1, XMP + f'GCamera:MicroVideoOffset="{len(film)}"'.encode())
-    read = Counted(with_segment(told, LARGE, film))
+    read = Counted(with_segment(told, large(), film))
     inspect(read, len(read.data))
     assert read.reads <= 4
-    cut = LARGE[: len(LARGE) // 2]
+    cut = large()[: len(large()) // 2]
     assert not is_accepted(with_segment(told, cut, film))
 
 
 @each_row("told", [index(10_000, 5_000), container(5_000)], ids=["index", "container"])
 def test_metadata_that_are_out_of_date_refuse_no_whole_picture(told: bytes) -> None:
-    assert is_accepted(with_segment(told, LARGE, b""))
-    assert is_accepted(with_segment(told, LARGE, SMALL))
-    assert is_accepted(with_segment(told, SMALL, LARGE))
-    assert is_accepted(with_segment(told, LARGE, video(900_000)))
+    assert is_accepted(with_segment(told, large(), b""))
+    assert is_accepted(with_segment(told, large(), small()))
+    assert is_accepted(with_segment(told, small(), large()))
+    assert is_accepted(with_segment(told, large(), video(900_000)))
 
 
 @given(st.floats(0, 1), st.integers(-20_000, 20_000))
 @settings(max_examples=60, deadline=None)
 def test_a_cut_picture_whose_index_is_out_of_date_is_refused(share: float, edited: int) -> None:
-    cut = LARGE[: scan_at(LARGE) + 9 + int(share * (len(LARGE) - scan_at(LARGE) - 11))]
-    assert not is_accepted(with_segment(index(len(LARGE) + edited, len(SMALL)), cut, SMALL))
+    cut = large()[: scan_at(large()) + 9 + int(share * (len(large()) - scan_at(large()) - 11))]
+    assert not is_accepted(with_segment(index(len(large()) + edited, len(small())), cut, small()))
 
 
 def test_of_many_statements_a_few_are_looked_at() -> None:
-    data = with_segment(container(len(SMALL)) * 50, LARGE[:-2], SMALL)
+    data = with_segment(container(len(small())) * 50, large()[:-2], small())
     read = Counted(data)
     with pytest.raises(UnsupportedFormat):
         inspect(read, len(data))
@@ -114,15 +122,15 @@ def test_of_many_statements_a_few_are_looked_at() -> None:
 
 
 def test_an_offset_inside_the_picture_is_no_beginning() -> None:
-    for at in (0, 3, 2000, len(LARGE) - 3, 2**31):
-        told = bytearray(index(len(LARGE), 1))
+    for at in (0, 3, 2000, len(large()) - 3, 2**31):
+        told = bytearray(index(len(large()), 1))
         told[-8:-4] = struct.pack(">I", at)
-        assert is_accepted(with_segment(bytes(told), LARGE, b""))
+        assert is_accepted(with_segment(bytes(told), large(), b""))
 
 
 @each_row("padding", [1, 100, 5_000, 40_000])
 def test_padding_before_the_second_picture_is_allowed(padding: int) -> None:
-    first = LARGE + bytes(padding)
+    first = large() + bytes(padding)
     lead = len(index(10, 0))
-    assert is_accepted(with_segment(index(lead + len(first), len(SMALL)), first, SMALL))
-    assert is_accepted(with_segment(container(len(SMALL)), first, SMALL))
+    assert is_accepted(with_segment(index(lead + len(first), len(small())), first, small()))
+    assert is_accepted(with_segment(container(len(small())), first, small()))

@@ -4,14 +4,17 @@ are not.
 
 from __future__ import annotations
 
+import functools
 import io
 import itertools
 import random
 import struct
+from functools import partial
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from tests.lazy import Lazy
 from tests.rows import each_row
 
 from darkroom.errors import UnsupportedFormat
@@ -20,26 +23,29 @@ from darkroom.images import MAX_BYTES, inspect
 MAX_SEARCH_READS = 48
 
 
-NOISE = Image.effect_noise((300, 300), 70)  # large pictures repeat it, because noise takes longer to make than a JPEG
+@functools.cache
+def noise() -> Image.Image:
+    """Return a picture that large ones repeat, because noise takes longer to make than a JPEG."""
+    return Image.effect_noise((300, 300), 70)
 
 
 def jpeg(side: int = 900, mode: str = "RGB", **options: object) -> bytes:
     out = io.BytesIO()
     picture = Image.new("L", (side, side))
-    for left, top in itertools.product(range(0, side, NOISE.width), range(0, side, NOISE.height)):
-        picture.paste(NOISE, (left, top))
+    for left, top in itertools.product(range(0, side, noise().width), range(0, side, noise().height)):
+        picture.paste(noise(), (left, top))
     picture.convert(mode).save(out, "JPEG", **options)
     return out.getvalue()
 
 
-PICTURES = {
-    "baseline": jpeg(),
-    "progressive": jpeg(progressive=True),
-    "grey": jpeg(mode="L", quality=40),
-    "restarts": jpeg(restart_marker_blocks=7),
-    "small": jpeg(64),
-    "large": jpeg(2400, quality=90),
-}
+PICTURES = Lazy({
+    "baseline": jpeg,
+    "progressive": partial(jpeg, progressive=True),
+    "grey": partial(jpeg, mode="L", quality=40),
+    "restarts": partial(jpeg, restart_marker_blocks=7),
+    "small": partial(jpeg, 64),
+    "large": partial(jpeg, 2400, quality=90),
+})  # fmt: skip
 
 
 def video(length: int, seed: int = 1) -> bytes:
@@ -58,16 +64,16 @@ def video(length: int, seed: int = 1) -> bytes:
     )
 
 
-TRAILERS = {
-    "nothing": b"",
-    "zeroes": bytes(256 * 1024),
-    "fill-bytes": b"\xff" * 200_000,
-    "text": b"<rdf:RDF>a gain map</rdf:RDF>\n" * 9000,
-    "short-video": video(20_000),
-    "video": video(3_000_000),
-    "second-jpeg": jpeg(300),
-    "second-jpeg-and-record": jpeg(700) + video(90_000) + b"SEFH\x6b\x00\x00\x00SEFT",
-}
+TRAILERS = Lazy({
+    "nothing": bytes,
+    "zeroes": lambda: bytes(256 * 1024),
+    "fill-bytes": lambda: b"\xff" * 200_000,
+    "text": lambda: b"<rdf:RDF>a gain map</rdf:RDF>\n" * 9000,
+    "short-video": lambda: video(20_000),
+    "video": lambda: video(3_000_000),
+    "second-jpeg": lambda: jpeg(300),
+    "second-jpeg-and-record": lambda: jpeg(700) + video(90_000) + b"SEFH\x6b\x00\x00\x00SEFT",
+})  # fmt: skip
 
 
 class Counted:

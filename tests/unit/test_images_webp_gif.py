@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import random
 import struct
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
+from tests.lazy import Lazy
 from tests.rows import each_row
 from tests.unit.test_images_trailers import Counted
 
@@ -37,20 +39,20 @@ def exif(orientation: int) -> bytes:
     return block.tobytes()
 
 
-SAMPLES = {
-    "webp-lossy": saved(picture(61, "RGB"), "WEBP"),
-    "webp-lossless": saved(picture(61, "RGB"), "WEBP", lossless=True),
-    "webp-alpha": saved(picture(61, "RGBA"), "WEBP"),
-    "webp-lossless-alpha": saved(picture(61, "RGBA"), "WEBP", lossless=True),
-    "webp-profile": saved(picture(61, "RGB"), "WEBP", icc_profile=bytes(9001)),
-    "webp-turned": saved(picture(61, "RGB"), "WEBP", exif=exif(6)),
-    "webp-large": saved(picture(900, "RGB"), "WEBP", lossless=True, exif=exif(8)),
-    "gif-grey": saved(picture(61, "L"), "GIF"),
-    "gif-palette": saved(picture(61, "P"), "GIF"),
-    "gif-transparent": saved(picture(61, "P"), "GIF", transparency=3),
-    "gif-comment": saved(picture(61, "P"), "GIF", comment=b"c" * 900, interlace=1),
-    "gif-large": saved(picture(900, "L"), "GIF"),
-}
+SAMPLES = Lazy({
+    "webp-lossy": lambda: saved(picture(61, "RGB"), "WEBP"),
+    "webp-lossless": lambda: saved(picture(61, "RGB"), "WEBP", lossless=True),
+    "webp-alpha": lambda: saved(picture(61, "RGBA"), "WEBP"),
+    "webp-lossless-alpha": lambda: saved(picture(61, "RGBA"), "WEBP", lossless=True),
+    "webp-profile": lambda: saved(picture(61, "RGB"), "WEBP", icc_profile=bytes(9001)),
+    "webp-turned": lambda: saved(picture(61, "RGB"), "WEBP", exif=exif(6)),
+    "webp-large": lambda: saved(picture(900, "RGB"), "WEBP", lossless=True, exif=exif(8)),
+    "gif-grey": lambda: saved(picture(61, "L"), "GIF"),
+    "gif-palette": lambda: saved(picture(61, "P"), "GIF"),
+    "gif-transparent": lambda: saved(picture(61, "P"), "GIF", transparency=3),
+    "gif-comment": lambda: saved(picture(61, "P"), "GIF", comment=b"c" * 900, interlace=1),
+    "gif-large": lambda: saved(picture(900, "L"), "GIF"),
+})  # fmt: skip
 
 
 def facts(data: bytes) -> ImageFacts:
@@ -146,23 +148,25 @@ def in_blocks(whole: bytes, length: int) -> bytes:
     return head + b"".join(bytes([len(part)]) + part for part in parts) + whole[at:]
 
 
-LARGE_GIF = large_gif()
+@functools.cache
+def whole_gif() -> bytes:
+    return large_gif()
 
 
 def test_a_gif_larger_than_the_budget_is_known_by_its_equal_blocks() -> None:
-    read = Counted(LARGE_GIF)
-    found = inspect(read, len(LARGE_GIF))
+    read = Counted(whole_gif())
+    found = inspect(read, len(whole_gif()))
     assert (found.width, found.height, found.has_alpha) == (1500, 1100, False)
     assert (read.reads < 100, read.bytes < MAX_BYTES // 2) == (True, True)
     assert facts(large_gif(transparency=3)).has_alpha
-    for data in (LARGE_GIF + bytes(40_000), large_gif(comment=b"a comment " * 500), in_blocks(LARGE_GIF, 254)):
+    for data in (whole_gif() + bytes(40_000), large_gif(comment=b"a comment " * 500), in_blocks(whole_gif(), 254)):
         assert facts(data).width == 1500
 
 
 @each_row("missing", [1, 2, 3, 300, 70_000, 300_000])
 def test_a_large_gif_that_is_cut_is_refused(missing: int) -> None:
-    assert len(LARGE_GIF) - missing > MAX_BYTES
-    refused(LARGE_GIF[:-missing], "Convert it, for instance")
+    assert len(whole_gif()) - missing > MAX_BYTES
+    refused(whole_gif()[:-missing], "Convert it, for instance")
 
 
 @each_row("frames", [2, 3])
@@ -171,7 +175,7 @@ def test_a_large_animation_is_refused(frames: int) -> None:
 
 
 def test_a_large_gif_whose_blocks_cannot_be_counted_is_refused_with_the_cure() -> None:
-    for data in (in_blocks(LARGE_GIF, 90), SAMPLES["gif-large"] + bytes(MAX_BYTES), LARGE_GIF[:1000] + LARGE_GIF):
+    for data in (in_blocks(whole_gif(), 90), SAMPLES["gif-large"] + bytes(MAX_BYTES), whole_gif()[:1000] + whole_gif()):
         refused(data, "Convert it, for instance")
 
 

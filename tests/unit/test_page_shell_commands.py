@@ -21,7 +21,6 @@ from tests.rows import each_row
 
 from darkroom_cli.main import app
 
-DARKROOM = typer.main.get_command(app)
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -71,7 +70,7 @@ def parse(command: Any, arguments: list[str]) -> None:
 
 @each_row("page, line", commands("darkroom"))
 def test_each_command_of_darkroom_is_parsed(page: str, line: str) -> None:
-    parse(DARKROOM, words(line))
+    parse(typer.main.get_command(app), words(line))
 
 
 @each_row("page, line", commands("make"))
