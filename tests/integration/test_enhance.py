@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from tests.fakes.application import ApplicationUnderTest, picture
 from tests.fakes.aws_account import INPUT, OUTPUT
+from tests.rows import each_row
 from tests.unit.cli_support import Stack, deployed, run
 
 from darkroom.model import JobStatus, Limits, Upload
@@ -390,7 +391,7 @@ def test_files_that_the_stack_does_not_take_stay_out_of_a_folder(
     assert run("enhance", str(photos / "3.JPG")).exit_code == 2
 
 
-@pytest.mark.parametrize("prefix", ["", "darkroom:", "darkroom-source:", "dark"])
+@each_row("prefix", ["", "darkroom:", "darkroom-source:", "dark"])
 def test_the_mark_of_an_upload_is_never_taken_for_a_setting(prefix: str) -> None:
     layer = metadata_layer({MARK: "0" * 57, "darkroom-model": "CGI"}, prefix)
     settings = resolve([layer], default_provider="topaz", allowed_providers=["topaz"])

@@ -13,6 +13,7 @@ from tests.fakes.aws_account import INPUT, OUTPUT, REGION, cloud
 from tests.fakes.s3_answers import Unsupported
 from tests.fakes.s3_requests import LEAST_PART_BYTES
 from tests.integration.random_s3_requests import Player, Requests
+from tests.rows import each_row
 
 # The answers to reads of a delete marker by its version id: S3's (S3 user guide, "Working with delete markers"), and that of the
 # emulator, which differs only here.
@@ -199,7 +200,7 @@ def test_metadata_that_is_not_ascii_is_refused_as_by_the_sdk(memory: Any) -> Non
         memory.put_object(**A, Metadata={"n": "ü"})
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("method", "request_"),
     [
         ("put_object", {**A, "IfNoneMatch": '"etag"'}), ("put_object", {**A, "Key": ""}), ("put_object", {**A, "Key": "ü" * 513}),

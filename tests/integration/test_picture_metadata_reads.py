@@ -12,6 +12,7 @@ from PIL import Image
 from tests.fakes import tagged_pictures as pictures
 from tests.fakes.application import picture
 from tests.fakes.tagged_pictures import AUTHOR, ORIENTATION, PLACE
+from tests.rows import each_row
 
 from darkroom.errors import SourceDenied, SourceGone
 from darkroom.images import metadata
@@ -118,9 +119,7 @@ def test_the_orientation_of_a_source_in_another_format_is_kept(size: tuple[int, 
     assert (made.notes, exif_of(body).get(ORIENTATION)) == ((), orientation)
 
 
-@pytest.mark.parametrize(
-    ("fault", "note"), [(SourceGone("404"), GONE), (SourceDenied("403"), GONE), (ValueError("odd"), UNREADABLE)]
-)
+@each_row(("fault", "note"), [(SourceGone("404"), GONE), (SourceDenied("403"), GONE), (ValueError("odd"), UNREADABLE)])
 def test_a_source_that_cannot_be_read_does_not_keep_secrets_in_the_result(fault: Exception, note: str) -> None:
     result = Shelf(pictures.tagged_jpeg(1))
     made, body = spliced(Shelf(PLAIN, fault), result, keep="none")
@@ -144,8 +143,8 @@ def test_a_result_that_is_no_picture_stays_as_it_is_and_all_faults_are_noted() -
         assert (made.notes, left) == ((GONE, UNREADABLE), body)
 
 
-@pytest.mark.parametrize(("keep", "is_cut"), [("all", False), ("none", True)])
-@pytest.mark.parametrize("source", [PLAIN, pictures.tagged_jpeg(1)], ids=["plain", "tagged"])
+@each_row(("keep", "is_cut"), [("all", False), ("none", True)])
+@each_row("source", [PLAIN, pictures.tagged_jpeg(1)], ids=["plain", "tagged"])
 def test_what_stands_behind_the_pixels_is_cut_off_if_the_setting_says_so(
     source: bytes, keep: str, is_cut: bool
 ) -> None:
@@ -167,7 +166,7 @@ def test_of_a_large_result_only_its_beginning_and_its_end_are_read() -> None:
 # --- notes
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("source", "keep", "notes"),
     [
         (None, "all", (GONE,)),

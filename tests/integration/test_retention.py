@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from tests.fakes.application import START, ApplicationUnderTest, picture
 from tests.fakes.aws_account import INPUT, TABLE, cloud
+from tests.rows import each_row
 
 from darkroom.aws.ledger import DynamoLedger
 from darkroom.configuration import BadConfiguration, Configuration
@@ -150,7 +151,7 @@ def test_a_young_upload_costs_no_extra_read(application: ApplicationUnderTest) -
     assert len(read) == 3
 
 
-@pytest.mark.parametrize("days", ["1", "89", "-1", "many"])
+@each_row("days", ["1", "89", "-1", "many"])
 def test_a_retention_below_90_days_is_refused(days: str) -> None:
     with pytest.raises(BadConfiguration, match="RetainJobsDays"):
         _ = Configuration({"RETAIN_JOBS_DAYS": days}).retain_jobs

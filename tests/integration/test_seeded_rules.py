@@ -10,6 +10,7 @@ import pytest
 from tests.fakes.application import ApplicationUnderTest
 from tests.fakes.aws_account import cloud
 from tests.integration import test_forgotten, test_ledger_ownership, test_retention
+from tests.rows import each_row
 
 from darkroom.aws import items, ledger_ownership, retention
 from darkroom.aws.ledger_ownership import DynamoLedgerOwnership
@@ -87,7 +88,7 @@ BUGS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], Story]] = {
 }
 
 
-@pytest.mark.parametrize("name", BUGS)
+@each_row("name", BUGS)
 def test_the_rules_test_catches(name: str) -> None:
     seed_it, story = BUGS[name]
     with pytest.MonkeyPatch.context() as patch:

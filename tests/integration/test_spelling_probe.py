@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import pytest
 from tests.fakes.application import DEADLINE, INVOCATION, MONTH, ApplicationUnderTest
 from tests.fakes.aws_account import Cloud
+from tests.rows import each_row
 
 from darkroom.errors import Inapplicable, Throttled
 from darkroom.model import Job, JobStatus, Limits, Plan, ProcessState, Spelling
@@ -97,7 +98,7 @@ def test_the_functions_leave_its_picture_alone(account: Cloud) -> None:
     assert account.jobs() == []
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("echoed", "spelling"),
     [
         ({"fix_compression": 0.31}, Spelling.SNAKE),

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
+from tests.rows import each_row
 
 from darkroom.aws.storage_checks import CHECK_EVENT, LambdaStorageChecker
 from darkroom.errors import StorageUnproven
@@ -38,7 +39,7 @@ UNASKED = [
 ]
 
 
-@pytest.mark.parametrize(("answer", "why"), UNASKED, ids=["denied", "no connection", "failed"])
+@each_row(("answer", "why"), UNASKED, ids=["denied", "no connection", "failed"])
 def test_a_check_that_finalize_did_not_make_says_why_it_was_not_made(answer: Answer, why: str) -> None:
     with pytest.raises(StorageUnproven, match=why):
         LambdaStorageChecker(answer, "finalize")()  # type: ignore[arg-type]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests.fakes.application import ApplicationUnderTest, picture
 from tests.fakes.aws_account import INPUT
+from tests.rows import each_row
 from tests.unit.cli_support import Stack, deployed, doubted, failed, lost, now, refused, run, sent
 
 from darkroom.errors import LostClaim, ProviderUnavailable, SourceDenied
@@ -150,8 +151,8 @@ def test_a_result_is_paid_twice_only_if_asked_for(application: ApplicationUnderT
     assert now(application, job).run == 2
 
 
-@pytest.mark.parametrize("by", ["a.jpg", "--code"])
-@pytest.mark.parametrize("limit", ["0.01", "50"])
+@each_row("by", ["a.jpg", "--code"])
+@each_row("limit", ["0.01", "50"])
 def test_a_rerun_says_which_limit_is_still_too_small(by: str, limit: str) -> None:
     with deployed(limits=Limits({}, Decimal("0.01"), {}, {})) as stack:
         application = stack.application

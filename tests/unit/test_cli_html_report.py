@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from tests.fakes.aws_account import OUTPUT
 from tests.fakes.memory_dynamodb import TABLE
+from tests.rows import each_row
 from tests.unit.cli_support import Stack, run
 from tests.unit.report_support import completed, pair
 from tests.unit.showcase import booked, put, showcase
@@ -78,7 +79,7 @@ def test_a_picture_comes_from_both_buckets_with_the_layers_of_its_settings(page:
     assert 'id="picture-' in page.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("key", "reason"),
     [
         ("replaced.jpg", "another object stands at the result's key now"),

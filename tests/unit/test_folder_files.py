@@ -38,7 +38,7 @@ def test_an_empty_file_is_right() -> None:
     assert parsed("").layers("shop/a.jpg") == []
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("text", "said"),
     [("#" * 65_537, "more than 65536 bytes"), (RULE.format(1) * 201, "there are 201, and at most 200"),
      ("a" + ".a" * 201 + " = 1", "line 1: it has more than 200 dots"), ("x = " + "9" * 5_000, "too large"),

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from PIL import Image, ImageCms, TiffImagePlugin
+from tests.rows import each_row
 from tests.unit.report_support import encoded
 
 from darkroom_cli.html_report import previews
@@ -68,7 +69,7 @@ def test_both_crops_show_the_same_place_where_the_result_has_most_detail() -> No
         assert 0.35 < dark / (image.width * image.height) < 0.65
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("image", "options"),
     [
         (Image.new("L", (50, 40), 200), {"name": "JPEG"}),
@@ -117,7 +118,7 @@ def test_images_that_cannot_be_compressed_still_take_no_more_than_they_may() -> 
     assert sum(map(len, (*made.whole, *made.crop))) <= 60_000
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("before", "reason"),
     [
         (b"", "the original cannot be decoded here"),

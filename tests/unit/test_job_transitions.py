@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import pytest
+from tests.rows import each_row
 
 from darkroom.aws import budgets, job_transitions
 from darkroom.model import LISTED, UNPUBLISHED, Job, JobStatus, LostAnswer, ProviderProcess, Reservation
@@ -79,7 +79,7 @@ def test_a_job_at_the_provider_is_looked_at_as_soon_as_its_lease_is_over() -> No
     assert job_transitions.after_takeover(taken, NOW, LEASE_UNTIL) == (None, LEASE_UNTIL)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("times", "lost_at"),
     [
         ({"lease_until": SOONER, "next_attempt_at": NOW}, SOONER),
@@ -103,7 +103,7 @@ def test_no_answer_is_lost_before_a_submit_or_twice() -> None:
 # --- money
 
 
-@pytest.mark.parametrize(("charged", "overrun"), [("4", None), ("5", None), ("6", Decimal(1))])
+@each_row(("charged", "overrun"), [("4", None), ("5", None), ("6", Decimal(1))])
 def test_only_a_charge_above_the_reservation_is_an_overrun(charged: str, overrun: Decimal | None) -> None:
     reserved = Reservation(credits_reserved=Decimal(5), credit_price_usd=Decimal("0.1"), budget_month="2026-11")
     in_credits, _ = budgets.settlements(

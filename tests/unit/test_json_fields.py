@@ -87,8 +87,8 @@ def links() -> Iterator[S3PresignedUrls]:
         yield S3PresignedUrls(sts, "arn:aws:iam::123456789012:role/links", lambda: NOW)
 
 
-@pytest.mark.parametrize("suffix", [".png", ".jpeg", ".tiff", ""])
-@pytest.mark.parametrize(
+@each_row("suffix", [".png", ".jpeg", ".tiff", ""])
+@each_row(
     "key",
     ["a.png", "a b+c/d&e=f;g.png", f"{HANDLE}.png", "\u00e9\u4e16.png", 'x?response-content-disposition="y"', "%22#"],
 )
@@ -100,7 +100,7 @@ def test_a_link_as_s3_makes_it_carries_the_handle(links: S3PresignedUrls, key: s
     assert find_handle(url.replace("%20", "+"), HANDLE) == str(HANDLE)  # `+` is another way to write a space
 
 
-@pytest.mark.parametrize("attempt", [1, 2, 10, 99])
+@each_row("attempt", [1, 2, 10, 99])
 def test_any_attempt_of_the_run_is_the_runs(links: S3PresignedUrls, attempt: int) -> None:
     sent = Handle(HANDLE.job_id, HANDLE.run, attempt)
     url = links.sign(SourceObject("in", "a.png", None, "etag", 1, NOW), f"{sent}.png", "image/png", 900)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
+from tests.rows import each_row
 
 from darkroom.pipeline.message_outcomes import RetryLater
 
 NOW = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(
+@each_row(
     ("left", "seconds"),
     [(-60.0, 0), (-1.0, 0), (0.0, 1), (0.2, 2), (30.0, 31), (898.0, 899), (899.0, 900), (5000.0, 900)],
 )

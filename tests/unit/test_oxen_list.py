@@ -173,9 +173,7 @@ def test_our_generation_without_a_usable_id_is_not_taken_for_absent(name: object
 # --- which generations are ours --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "given", [*(value for value in WRONG), "https://[bad", link_of("cat"), link_of(Handle(HANDLE.job_id, 22, 1))]
-)
+@each_row("given", [*(value for value in WRONG), "https://[bad", link_of("cat"), link_of(Handle(HANDLE.job_id, 22, 1))])
 def test_a_generation_of_another_input_is_not_ours(given: object) -> None:
     assert found_in(Hub(queued=[row(1, input_image=given)], history=[row(2)])) == ["g-2"]
 
@@ -211,8 +209,8 @@ def test_a_generation_that_does_not_say_what_it_was_given_might_be_ours(where: s
     assert found_in(Hub(**{where: [lean(1)]})) is None
 
 
-@pytest.mark.parametrize("given", [None, "", 7, [], {}, True])
-@pytest.mark.parametrize("where", ["queued", "history"])
+@each_row("given", [None, "", 7, [], {}, True])
+@each_row("where", ["queued", "history"])
 def test_a_field_without_an_input_says_nothing(where: str, given: object) -> None:
     assert found_in(Hub(**{where: [row(1, input_image=given)]})) is None
 

@@ -134,7 +134,7 @@ def test_a_state_or_a_time_that_is_none_loses_no_entry(value: object) -> None:
     assert found_by(answer([entry(1, status=value, created_at=value)])) == ["1"]
 
 
-@pytest.mark.parametrize(
+@each_row(
     "given", [*WRONG, "https://[bad", link_of("cat"), link_of(Handle(HANDLE.job_id, 22, 1)), link_of(f"x{HANDLE}")]
 )
 def test_a_generation_of_another_input_is_not_ours(given: object) -> None:
@@ -149,9 +149,7 @@ def test_a_generation_that_does_not_say_what_it_was_given_might_be_ours() -> Non
     assert found_by(answer([silent(2), entry(1, OTHER)]), NOTHING) is None
 
 
-@pytest.mark.parametrize(
-    "given", [None, "", "cat.png", 7, True, [], {}, ["https://a.test/1.png"], "ftp://a.test/1.png"]
-)
+@each_row("given", [None, "", "cat.png", 7, True, [], {}, ["https://a.test/1.png"], "ftp://a.test/1.png"])
 def test_a_field_that_names_no_input_says_nothing(given: object) -> None:
     assert found_by(answer([entry(2, image_url=given), entry(1, OTHER)]), NOTHING) is None
 

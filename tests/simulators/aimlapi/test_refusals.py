@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.rows import each_row
 from tests.simulators.aimlapi.support import GENERATIONS, PRICE, PURSE, STRONG, SUPER, generate, logged, running
 from tests.simulators.client import BARE, BEARER, KEY
 from tests.simulators.picture_server import PictureServer, gone, half_a_picture, moved, no_picture
@@ -181,7 +182,7 @@ def test_fetching_and_making_have_their_limits(picture_server: PictureServer, li
         assert sim.account.available_credits == PURSE
 
 
-@pytest.mark.parametrize("settings", [{"answer_with": "file"}, {"errors_as": "text"}, {"speed": 0}])
+@each_row("settings", [{"answer_with": "file"}, {"errors_as": "text"}, {"speed": 0}])
 def test_a_mistaken_setting_is_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"."):
         AimlapiSimulator(api_key=KEY, **settings)

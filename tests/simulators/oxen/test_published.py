@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image
+from tests.rows import each_row
 from tests.simulators.client import BARE, BEARER, until
 from tests.simulators.oxen.support import (
     ALL,
@@ -277,7 +278,7 @@ def test_price_enums_and_the_name_of_the_schema_can_be_chosen(picture_server: Pi
         assert sim.account.consumed_credits == 1_234
 
 
-@pytest.mark.parametrize(
+@each_row(
     "wrong",
     [
         {"narrowed_choices": {"upscale_factor": ("6x",)}},

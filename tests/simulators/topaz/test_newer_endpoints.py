@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image, ImageStat
+from tests.rows import each_row
 from tests.simulators.picture_server import opened
 from tests.simulators.topaz.support import balance, finished, picture, result_of, submit, submitted
 
@@ -71,7 +72,7 @@ def test_the_first_model_is_taken_when_none_is_named(http: httpx.Client, endpoin
     assert http.get(f"/status/{process_id}").json()["model"] == MODELS[endpoint][0]
 
 
-@pytest.mark.parametrize(("endpoint", "rate"), RATES.items())
+@each_row(("endpoint", "rate"), RATES.items())
 def test_a_credit_buys_the_endpoints_megapixels_and_not_a_pixel_more(endpoint: str, rate: int) -> None:
     wishes = check_fields(ENDPOINTS[endpoint], {})
     credits = [price_request(wishes, 1000, rate * 1000 + rows, 512).credits for rows in (0, 1)]
