@@ -16,7 +16,7 @@ AWS := .venv-aws/bin/aws
 PYTHONS := 3.11 3.12 3.13 3.14
 ASL_VALIDATOR := .gates/node_modules/.bin/asl-validator
 PIP_QUIET := --quiet --disable-pip-version-check
-TESTS := tests/unit tests/contract tests/simulators tests/integration tests/faults tests/e2e
+OTHER_TESTS := tests/soak tests/browser # folders that `make test` leaves out
 OUT ?= demo-results
 BENCH ?= # the names of the benchmarks to run; empty means all
 AGAIN ?= # any text here lets `make mutants` leave out what its last result has as killed
@@ -75,10 +75,11 @@ install: $(INSTALLED) $(LAYER) ## create the environment from pyproject.toml and
 demo: install ## send pictures through the whole application on this machine; results go to demo-results/
 	env -u TOPAZ_API_KEY $(BIN)/darkroom local demo --out $(OUT)
 
-# Python must be allowed to write byte-code here. If it is not, each test process compiles all modules again.
+# Python must be allowed to write byte-code here. If it is not, each test process compiles all modules again. One folder
+# is named, because the first process would import the conftest.py of each folder that is named before it starts others.
 test: export PYTHONDONTWRITEBYTECODE =
 test: install ## run every test; needs only Python, and no network after make install
-	$(BIN)/pytest -n auto --dist loadscope $(wildcard $(TESTS))
+	$(BIN)/pytest -n auto --dist loadscope tests $(OTHER_TESTS:%=--ignore=%)
 
 check: ## run what CI checks before the tests
 	$(MAKE) --jobs 2 lint types versions template
