@@ -12,7 +12,6 @@ import signal
 from typing import Any
 
 import pytest
-from _pytest.runner import runtestprotocol
 from botocore import session as sessions
 from typer import main as typer_main
 from typer import testing as typer_testing
@@ -82,19 +81,6 @@ def pytest_configure() -> None:
 def pytest_collection_finish() -> None:
     gc.freeze()
     gc.enable()
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-    """Let a process that runs tests for another one tell it only how each test ended, and what failed or was skipped.
-    pytest-xdist would also tell that the test begins, that its fixtures are made, and that they are gone.
-    """
-    if not hasattr(item.config, "workerinput"):
-        return None
-    for report in runtestprotocol(item, log=False, nextitem=nextitem):
-        if report.when == "call" or not report.passed:
-            item.ihook.pytest_runtest_logreport(report=report)
-    return True
 
 
 @pytest.hookimpl(optionalhook=True)
