@@ -49,10 +49,10 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def picture(width: int = 96, height: int = 64, format: str = "JPEG") -> bytes:
-    """Return a small picture of noise."""
+def picture(width: int = 96, height: int = 64, format: str = "JPEG", **options: Any) -> bytes:
+    """Return a picture of noise. Pillow writes it with these options."""
     buffer = io.BytesIO()
-    Image.effect_noise((width, height), 60).convert("RGB").save(buffer, format)
+    Image.effect_noise((width, height), 60).convert("RGB").save(buffer, format, **options)
     return buffer.getvalue()
 
 
