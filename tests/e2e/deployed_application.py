@@ -28,6 +28,7 @@ STACK = deployment.STACK
 API_KEY = simulated_key("topaz")  # the key that the local stack stores if no real key is given
 LONG_AGO = {"S": "2026-01-01T00:00:00.000Z"}
 LOOK_SECONDS = 0.4  # between two looks at jobs; each look takes CPU time from the cloud
+SWEEP_SECONDS = 1.0  # after a sweep; one that comes too early takes CPU time and finds nothing new
 ENDED = {"COMPLETED", "FAILED", "REJECTED", "SKIPPED", "CANCELLED", "IN_DOUBT"}
 UNPUBLISHED = {"SKIPPED", "CANCELLED", "IN_DOUBT"}  # no event is published about these
 
@@ -166,7 +167,7 @@ class Darkroom:
                 self.make_due(key)
             if waiting:
                 self.sweep()
-            time.sleep(LOOK_SECONDS)
+            time.sleep(SWEEP_SECONDS if waiting else LOOK_SECONDS)
             jobs |= self.jobs(late)
         return jobs
 
