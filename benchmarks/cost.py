@@ -6,6 +6,7 @@ run times of the functions are assumed, because nothing here runs on Lambda. The
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -58,6 +59,7 @@ class Line:
     usd: float
 
 
+@functools.cache
 def memory_gb() -> Mapping[str, float]:
     """Return the memory of each function in GB, as the template sets it."""
     resources = read_template(find_application())["Resources"]

@@ -28,6 +28,7 @@ STACK = deployment.STACK
 API_KEY = simulated_key("topaz")  # the key that the local stack stores if no real key is given
 LONG_AGO = {"S": "2026-01-01T00:00:00.000Z"}
 LOOK_SECONDS = 0.4  # between two looks at jobs; each look takes CPU time from the cloud
+SWEEP_SECONDS = 1.0  # after a sweep; one that comes too early takes CPU time and finds nothing new
 ENDED = {"COMPLETED", "FAILED", "REJECTED", "SKIPPED", "CANCELLED", "IN_DOUBT"}
 UNPUBLISHED = {"SKIPPED", "CANCELLED", "IN_DOUBT"}  # no event is published about these
 
@@ -49,10 +50,10 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def picture(width: int = 96, height: int = 64, format: str = "JPEG") -> bytes:
-    """Return a small picture of noise."""
+def picture(width: int = 96, height: int = 64, format: str = "JPEG", **options: Any) -> bytes:
+    """Return a picture of noise. Pillow writes it with these options."""
     buffer = io.BytesIO()
-    Image.effect_noise((width, height), 60).convert("RGB").save(buffer, format)
+    Image.effect_noise((width, height), 60).convert("RGB").save(buffer, format, **options)
     return buffer.getvalue()
 
 
@@ -166,7 +167,7 @@ class Darkroom:
                 self.make_due(key)
             if waiting:
                 self.sweep()
-            time.sleep(LOOK_SECONDS)
+            time.sleep(SWEEP_SECONDS if waiting else LOOK_SECONDS)
             jobs |= self.jobs(late)
         return jobs
 

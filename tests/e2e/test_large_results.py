@@ -1,4 +1,4 @@
-"""Tests that finalize copies results of 40 MB in parts, with its own role, and that they arrive whole although a transfer
+"""Tests that finalize copies results of 35 MB in parts, with its own role, and that they arrive whole although a transfer
 breaks.
 
 The tags of results are not tested, because the embedded cloud loses the tags of multipart uploads.
@@ -8,15 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import io
+import shutil
+import threading
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
+from darkroom_local.simulators.framework.imaging import Recipe, ResultFile
+from darkroom_local.simulators.topaz import pictures
 from tests.e2e.deployed_application import Darkroom
 
-SIZE = (1700, 1500)
+SIZE = (1580, 1400)
 TAGS = "scale=2&output_format=tiff"
 FAULTS = {"cut": "cut", "expired": "expired"}  # upload → the fault that one part of its result meets
 UNDISTURBED, STAGED = (
@@ -36,12 +43,31 @@ def result_key(name: str) -> str:
 def noise() -> bytes:
     """Return a picture of noise, which no format can compress."""
     buffer = io.BytesIO()
-    Image.merge("RGB", [Image.effect_noise(SIZE, 120) for _ in "RGB"]).save(buffer, "PNG", compress_level=1)
+    Image.merge("RGB", [Image.effect_noise(SIZE, 120) for _ in "RGB"]).save(buffer, "PNG", compress_level=0)
     return buffer.getvalue()
 
 
 @pytest.fixture(scope="module")
-def jobs(darkroom: Darkroom) -> dict[str, dict[str, Any]]:
+def made_once() -> Iterator[None]:
+    """Let the simulator make the result once, and copy it for the other uploads, which have the same bytes and settings."""
+    make, made, one_at_a_time = pictures.make_result, dict[tuple[bytes, Recipe], ResultFile](), threading.Lock()
+
+    def copied(source: Path, target: Path, recipe: Recipe) -> ResultFile:
+        with one_at_a_time:
+            key = source.read_bytes(), recipe
+            if key not in made:
+                made[key] = make(source, target, recipe)
+            else:
+                shutil.copyfile(made[key].path, target)
+            return replace(made[key], path=target)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pictures, "make_result", copied)
+        yield
+
+
+@pytest.fixture(scope="module")
+def jobs(darkroom: Darkroom, made_once: None) -> dict[str, dict[str, Any]]:
     """Process the uploads without a fault first, then the uploads with a fault. A fault happens while finalize reads the third
     part of the result, counted from the end.
     """

@@ -30,7 +30,8 @@ def enhanced(operator: Operator, *arguments: str) -> list[dict[str, Any]]:
 def test_files_go_up_and_results_come_home_and_nothing_is_paid_twice(
     darkroom: Darkroom, operator: Operator, tmp_path: Path
 ) -> None:
-    files = {"small.jpg": picture(), "ümlaut (1).png": picture(80, 60, "PNG"), "large.png": picture(2200, 1800, "PNG")}
+    uncompressed = picture(1800, 1620, "PNG", compress_level=0)
+    files = {"small.jpg": picture(), "ümlaut (1).png": picture(80, 60, "PNG"), "large.png": uncompressed}
     for name, body in files.items():
         (tmp_path / name).write_bytes(body)
     assert len(files["large.png"]) > PART_BYTES
