@@ -20,7 +20,6 @@ from ministack.services import lambda_svc
 
 from darkroom_local.emulator.forked_workers import ForkedWorker, Subprocess, fork_workers
 from darkroom_local.emulator.version import EmulatorChanged
-from darkroom_local.machine.certificates import issue
 
 # The emulator does not close the streams of a worker that has ended. They are closed when the worker is dropped.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -190,22 +189,3 @@ def _runs(pid: int) -> bool:
 def test_an_emulator_without_what_is_changed_is_refused() -> None:
     with pytest.raises(EmulatorChanged, match="_worker_script_extension"):
         fork_workers(SimpleNamespace())
-
-
-CONTEXTS = """
-import httpx
-
-def handler(event, context):
-    made = [httpx.create_ssl_context(), httpx.create_ssl_context(), httpx.create_ssl_context(verify=False)]
-    trusted = [len(one.get_ca_certs()) for one in made]
-    return {"trusted": trusted, "verified": [one.check_hostname for one in made], "different": len(set(map(id, made)))}
-"""
-
-
-def test_a_worker_trusts_the_certificates_that_its_environment_names(worker: Make, tmp_path: Path) -> None:
-    """The first TLS context of a worker may have been made before the worker was forked, with the server's environment."""
-    usual = worker(code=CONTEXTS).invoke({}, "request")["result"]
-    own = worker(code=CONTEXTS, SSL_CERT_FILE=str(issue(tmp_path).authority)).invoke({}, "request")["result"]
-    assert usual["trusted"][0] == usual["trusted"][1] > 50
-    assert own["trusted"][:2] == [1, 1]
-    assert all((it["verified"], it["different"]) == ([True, True, False], 3) for it in (usual, own))

@@ -19,12 +19,10 @@ import runpy
 import signal
 import site
 import socket
-import ssl
 import struct
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
 
 READY = b"\0"
 PROCESS_ID = struct.Struct("=q")
@@ -69,7 +67,6 @@ def load() -> None:
     for name in _MODULES:
         importlib.import_module(name)
     _load_runtime()
-    _make_tls_context_early()
     botocore.session.create_loader = functools.cache(botocore.session.create_loader)
     session = botocore.session.get_session()
     for service in _SERVICES:
@@ -85,26 +82,6 @@ def _load_runtime() -> None:
         for module in pkgutil.walk_packages(runtime.__path__, f"{_RUNTIME}.", onerror=lambda _: None):
             with contextlib.suppress(Exception):
                 importlib.import_module(module.name)
-
-
-def _make_tls_context_early() -> None:
-    """Make the TLS context that a worker's first call of httpx.create_ssl_context gets, unless the worker's environment names
-    other certificates. Loading the usual roots takes as long as an invocation."""
-    import httpx
-
-    make = httpx.create_ssl_context
-    early = {_certificates(): make()}
-
-    def create_ssl_context(*arguments: Any, **options: Any) -> ssl.SSLContext:
-        is_plain = not arguments and not options
-        return (early.pop(_certificates(), None) if is_plain else None) or make(*arguments, **options)
-
-    httpx.create_ssl_context = create_ssl_context
-
-
-def _certificates() -> tuple[str | None, ...]:
-    """Return the variables that say which certificates a TLS context of httpx trusts, and whether it writes its keys down."""
-    return tuple(map(os.environ.get, ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")))
 
 
 def _become_worker(streams: list[int]) -> None:
