@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import gc
 import os
+import signal
 from typing import Any
 
 import pytest
@@ -65,7 +66,11 @@ def pytest_configure() -> None:
 
     The garbage collector rests while pytest collects. All that is made then stays, and looking through it again and again
     takes as long as the collection itself.
+
+    A shell that runs the tests in the background lets them ignore Ctrl-C, and all commands that they start. So the tests
+    stop ignoring it.
     """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sessions.create_loader = functools.cache(sessions.create_loader)
     typer_testing._get_command = functools.cache(typer_testing._get_command)
     http_client.tls_context = functools.cache(http_client.tls_context)

@@ -15,7 +15,8 @@ from tests.simulators.picture_server import opened
 
 from darkroom_local.simulators.aimlapi import AimlapiSimulator
 
-running = partial(client.running, AimlapiSimulator, BEARER, speed=500)
+SPEED = 500.0
+running = partial(client.running, AimlapiSimulator, BEARER, speed=SPEED)
 GENERATIONS = "/v1/images/generations"
 PRICE = 210_000
 PURSE = 20_000_000
