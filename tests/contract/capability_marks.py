@@ -35,12 +35,25 @@ def fresh_provider(fixtures: dict[str, Any]) -> Iterator[dict[str, Any]]:
         made.close()
 
 
+@contextlib.contextmanager
+def same_provider(fixtures: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Give the row the provider of the test, with the processes of the rows before it, but without their faults."""
+    under_test: ProviderUnderTest = fixtures["under_test"]
+    try:
+        yield fixtures
+    finally:
+        under_test.clear_faults()
+
+
 RENEWED = ("under_test",)
 each_row = functools.partial(rows.each_row, fresh=fresh_provider, renewed=RENEWED)
 
 
 def rows_of_provider(
-    names: Sequence[str], table: Callable[[ProviderUnderTest], Iterable[Sequence[Any]]]
+    names: Sequence[str],
+    table: Callable[[ProviderUnderTest], Iterable[Sequence[Any]]],
+    *,
+    fresh: rows.Fresh = fresh_provider,
 ) -> Callable[[Check], Check]:
     """Run the check for each row that `table` returns for the provider. The check takes the values of a row as arguments."""
 
@@ -48,14 +61,16 @@ def rows_of_provider(
         @functools.wraps(check)
         def test(under_test: ProviderUnderTest, **others: Any) -> None:
             __tracebackhide__ = True
-            each_row(names, table(under_test))(check)(under_test=under_test, **others)
+            each_row(names, table(under_test), fresh=fresh)(check)(under_test=under_test, **others)
 
         return rows.without_arguments(test, check, names, RENEWED)
 
     return decorate
 
 
-def per_provider(argument: str, table: str) -> Callable[[Check], Check]:
+def per_provider(argument: str, table: str, *, fresh: rows.Fresh = fresh_provider) -> Callable[[Check], Check]:
     """Run the check for each entry of the provider's attribute `table`. The check's parameter `argument` is the entry."""
-    decorate = rows_of_provider([argument], lambda under_test: [(entry,) for entry in getattr(under_test, table)])
+    decorate = rows_of_provider(
+        [argument], lambda under_test: [(entry,) for entry in getattr(under_test, table)], fresh=fresh
+    )
     return lambda check: pytest.mark.per_provider(table)(decorate(check))

@@ -52,6 +52,10 @@ def parameters(under_test: ProviderUnderTest) -> Iterator[tuple[Model, Parameter
     yield from ((model, parameter) for (model,) in models(under_test) for parameter in model.parameters.values())
 
 
+def models_with_parameters(under_test: ProviderUnderTest) -> Iterator[tuple[Model]]:
+    yield from ((model,) for (model,) in models(under_test) if model.parameters)
+
+
 each_parameter = rows_of_provider(["model", "parameter"], parameters)
 
 
@@ -102,6 +106,12 @@ def bounds(model: Model, parameter: Parameter) -> list[str]:
         case Kind.CHOICE:
             return list(parameter.choices)
     return [f"{bound:f}" for bound in (parameter.minimum, parameter.maximum) if bound is not None]
+
+
+def together(columns: dict[str, list[str]]) -> Iterator[dict[str, str]]:
+    """Yield as few settings as have every value of every parameter. Each setting has one value of each parameter."""
+    for number in range(max((len(values) for values in columns.values()), default=0)):
+        yield {name: values[min(number, len(values) - 1)] for name, values in columns.items()}
 
 
 def beyond(model: Model, parameter: Parameter) -> Iterator[str]:
@@ -169,18 +179,21 @@ def test_rates_limits_formats_and_defaults_of_topaz_agree(model: Model) -> None:
     assert model.output_formats == endpoint.output_formats
 
 
-@each_parameter
-def test_every_parameter_is_taken_at_its_bounds(
-    under_test: SimulatedProvider, model: Model, parameter: Parameter
-) -> None:
-    size = under_test.shapes.get(parameter.name, PLAIN)
-    values = bounds(model, parameter)
-    for value in values:
-        plan = planned(under_test, size, {"model": model.name, parameter.name: value})
-        assert parameter.wire in plan.parameters
-        assert is_taken(under_test, plan, size)
-    assert len(values) > (0 if parameter.name == "output_format" else 1)
-    assert under_test.paid() == len(values)
+@rows_of_provider(["model"], models_with_parameters)
+def test_every_parameter_is_taken_at_its_bounds(under_test: SimulatedProvider, model: Model) -> None:
+    """The first submit has the first value of every parameter, the second has the second one, and so on. The vendor checks
+    each parameter by itself, so it refuses a submit if it would refuse one of the values alone.
+    """
+    columns = {name: bounds(model, parameter) for name, parameter in model.parameters.items()}
+    assert all(len(values) > (0 if name == "output_format" else 1) for name, values in columns.items())
+    settings = [*together({name: values for name, values in columns.items() if name not in under_test.shapes})]
+    settings += [{name: value} for name in columns.keys() & under_test.shapes.keys() for value in columns[name]]
+    for setting in settings:
+        size = next((shape for name, shape in under_test.shapes.items() if name in setting), PLAIN)
+        plan = planned(under_test, size, {"model": model.name, **setting})
+        assert {model.parameters[name].wire for name in setting} <= plan.parameters.keys()
+        assert is_taken(under_test, plan, size), setting
+    assert under_test.paid() == len(settings)
 
 
 @each_parameter

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.contract.capability_marks import each_row, needs, per_provider, small_pictures
+from tests.contract.capability_marks import each_row, needs, per_provider, same_provider, small_pictures
 from tests.contract.error_checks import raises_safely
 from tests.contract.providers_under_test.base import NO_ANSWER, ProviderUnderTest
 from tests.contract.providers_under_test.simulated import SimulatedProvider
@@ -10,16 +10,19 @@ from tests.contract.providers_under_test.simulated import SimulatedProvider
 from darkroom.errors import InvalidSetting, OperatorFault, ProviderUnavailable, Throttled
 
 pytestmark = small_pictures
+ENDING = ("cancel", "delete")  # the calls that end a process or remove it
 
 
 def process_for(under_test: ProviderUnderTest, read: str) -> str:
-    """Return the id of a process for which the call can be made."""
-    may_run = "queue" in under_test.capabilities and under_test.reads[read][0] == "cancel"
-    return under_test.running() if may_run else under_test.finished()
+    """Return the id of a process for which the call can be made. Calls that do not end a process share one."""
+    call = under_test.reads[read][0]
+    if call not in ENDING:
+        return under_test.finished_once()
+    return under_test.running() if call == "cancel" and "queue" in under_test.capabilities else under_test.finished()
 
 
-@per_provider("read", "reads")
-@per_provider("fault", "operator_faults")
+@per_provider("read", "reads", fresh=same_provider)
+@per_provider("fault", "operator_faults", fresh=same_provider)
 def test_an_account_problem_is_the_operators_fault_on_every_call(
     under_test: ProviderUnderTest, read: str, fault: str
 ) -> None:
@@ -30,7 +33,7 @@ def test_an_account_problem_is_the_operators_fault_on_every_call(
     assert caught.value.code is under_test.operator_faults[fault]
 
 
-@per_provider("read", "reads")
+@per_provider("read", "reads", fresh=same_provider)
 def test_every_call_may_be_throttled(under_test: ProviderUnderTest, read: str) -> None:
     process_id = process_for(under_test, read)
     under_test.add_fault("throttle", on=read)
@@ -38,8 +41,8 @@ def test_every_call_may_be_throttled(under_test: ProviderUnderTest, read: str) -
         under_test.ask(read, process_id)
 
 
-@each_row("fault", [*NO_ANSWER, "moved"])
-@per_provider("read", "reads")
+@each_row("fault", [*NO_ANSWER, "moved"], fresh=same_provider)
+@per_provider("read", "reads", fresh=same_provider)
 def test_a_read_without_a_usable_answer_is_unavailable(under_test: ProviderUnderTest, read: str, fault: str) -> None:
     process_id = process_for(under_test, read)
     under_test.add_fault(fault, on=read)

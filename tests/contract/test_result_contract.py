@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from tests.contract.capability_marks import each_row, needs, per_provider
+from tests.contract.capability_marks import each_row, needs, per_provider, same_provider
 from tests.contract.error_checks import raises_safely
 from tests.contract.input_pictures import opened
 from tests.contract.providers_under_test.base import ProviderUnderTest
@@ -59,34 +59,34 @@ def test_no_text_form_of_a_link_shows_it(under_test: ProviderUnderTest) -> None:
         assert not [secret for secret in under_test.secrets if secret in repr(link) + str(link)]
 
 
-@per_provider("fault", "download_faults")
+@per_provider("fault", "download_faults", fresh=same_provider)
 def test_a_link_that_fails_when_opened_is_not_ready(under_test: ProviderUnderTest, fault: str) -> None:
-    process_id = under_test.finished()
+    process_id = under_test.finished_once()
     under_test.add_fault(fault, on="result")
     with raises_safely(ResultNotReady, under_test), under_test.provider.result(process_id):
         pass
 
 
-@per_provider("fault", "download_faults")
+@per_provider("fault", "download_faults", fresh=same_provider)
 def test_a_link_that_fails_in_a_read_is_not_ready(under_test: ProviderUnderTest, fault: str) -> None:
-    with under_test.provider.result(under_test.finished()) as link:
+    with under_test.provider.result(under_test.finished_once()) as link:
         under_test.add_fault(fault, on="result")
         with raises_safely(ResultNotReady, under_test):
             link.read(link.size_bytes - TAIL_BYTES, TAIL_BYTES)
 
 
-@per_provider("fault", "download_faults")
+@per_provider("fault", "download_faults", fresh=same_provider)
 def test_a_link_that_fails_in_the_stream_is_not_ready(under_test: ProviderUnderTest, fault: str) -> None:
-    with under_test.provider.result(under_test.finished()) as link:
+    with under_test.provider.result(under_test.finished_once()) as link:
         under_test.add_fault(fault, on="result")
         with raises_safely(ResultNotReady, under_test):
             for _ in link.stream():
                 pass
 
 
-@per_provider("fault", "download_faults")
+@per_provider("fault", "download_faults", fresh=same_provider)
 def test_a_fresh_link_mends_a_failed_one(under_test: ProviderUnderTest, fault: str) -> None:
-    process_id = under_test.finished()
+    process_id = under_test.finished_once()
     under_test.add_fault(fault, on="result")
     with pytest.raises(ResultNotReady), under_test.provider.result(process_id):
         pass

@@ -78,7 +78,7 @@ def serve_pictures() -> Iterator[PictureServer]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         shown.origin = f"http://127.0.0.1:{server.server_address[1]}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005})
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         try:
             yield shown

@@ -89,6 +89,7 @@ class ProviderUnderTest(ABC):
         self.kept: dict[str, bytes] = {}
         self.pieces: list[int] = []  # the lengths of the pieces that `keep` received
         self.links_created: list[str] = []
+        self._finished = ""  # the process id that `finished_once` returns
 
     def anew(self) -> Self:
         """Return the same provider as another test gets it."""
@@ -98,6 +99,10 @@ class ProviderUnderTest(ABC):
 
     def close(self) -> None:  # noqa: B027 (the vendor in memory ends with the test)
         """Remove what the test has left in the vendor."""
+
+    @abstractmethod
+    def clear_faults(self) -> None:
+        """Remove the faults that have not struck."""
 
     @abstractmethod
     def add_fault(self, kind: str, *, on: str = "submit", times: int | None = 1, **options: float) -> None:
@@ -192,6 +197,11 @@ class ProviderUnderTest(ABC):
         process_id = self.submit(attempt, **tags).process_id
         self.await_end(process_id)
         return process_id
+
+    def finished_once(self) -> str:
+        """Return the process id of a job that has ended. It is the same for all rows that share the provider."""
+        self._finished = self._finished or self.finished()
+        return self._finished
 
     def find(
         self, attempt: int = 1, run: int = 1, job_id: str | None = None, provider: Provider | None = None, **tags: str

@@ -41,6 +41,9 @@ class FakeProviderUnderTest(ProviderUnderTest):
         self.site.faults_met[self.name].add(kind)
         self.fake.faults.add(kind, on=on, times=times, **options)
 
+    def clear_faults(self) -> None:
+        self.fake.faults.rules.clear()
+
     def keep_next_running(self) -> None:
         self.add_fault("hold")
 

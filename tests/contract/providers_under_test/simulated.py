@@ -21,6 +21,8 @@ from darkroom.providers.downloads import Downloads
 
 FINISH_SECONDS = 120.0
 HOLD_SECONDS = 600.0
+# The pauses between polls. The first one is about as long as a job of a small picture takes.
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.005, 0.1
 # How long an injected delay takes. It is long enough to be noticed, and short enough for a test.
 SECONDS = {kind: {"seconds": 0.1} for kind in ("delay", "late_job", "fetch_late", "hold", "callbacks_late")}
 OPTIONS: Mapping[str, dict[str, float]] = {
@@ -104,10 +106,13 @@ class SimulatedProvider(ProviderUnderTest):
         return other
 
     def close(self) -> None:
-        """Remove the faults and the journal from the simulator, and record which faults the test met."""
         for other in self._others:
             other.close()
         self._deaf.close()
+        self.clear_faults()
+
+    def clear_faults(self) -> None:
+        """Remove the faults and the journal from the simulator, and record which faults the test met."""
         self.count_faults_met()
         self.simulator.faults.clear()
         self.simulator.journal.clear()
@@ -140,9 +145,12 @@ class SimulatedProvider(ProviderUnderTest):
 
     def await_end(self, process_id: str) -> None:
         deadline = time.monotonic() + FINISH_SECONDS
+        pause = FIRST_PAUSE_SECONDS
+        time.sleep(pause)
         while self.provider.progress(process_id).state is ProcessState.RUNNING:
             assert time.monotonic() < deadline, "the simulator did not finish the job in time"
-            time.sleep(0.005)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            time.sleep(pause)
 
     def paid(self) -> int:
         return len(self.simulator.submits)

@@ -58,8 +58,9 @@ def test_a_key_is_needed_for_the_link_and_not_for_the_picture(sim: TopazSimulato
 
 def test_the_oldest_picture_makes_room_on_the_disk(http: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "KEPT_INPUTS_BYTES", len(picture()))
-    first, second = submitted(http), submitted(http)
-    finished(http, first)
+    first = submitted(http)
+    finished(http, first)  # otherwise the second could be the first one that is kept
+    second = submitted(http)
     finished(http, second)
     assert http.get(f"/download/input/{first}").status_code == 404
     assert kept(http, second) == picture()
