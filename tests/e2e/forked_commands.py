@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from darkroom_local.emulator import fork_server
+from darkroom_local.machine.certificates import issue
 
 STREAMS = ("in", "out", "err")  # the files of a command, in the order of their descriptors
 CODE = "code"  # the file that has its exit code once it has ended
@@ -33,7 +34,6 @@ LOADED = (  # by `darkroom local run`
     "cryptography.x509",
     "darkroom_cli.html_report.run_source",
     "darkroom_cli.local.run",
-    "darkroom_local.machine.certificates",
     "tests.e2e.short_grace",
 )
 
@@ -78,6 +78,12 @@ class Commands:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+
+    @functools.cached_property
+    def few_roots(self) -> dict[str, str]:
+        """The variable with which a local run trusts one certificate instead of the usual roots. To load those takes each worker
+        as long as an invocation."""
+        return {"SSL_CERT_FILE": str(issue(self._folder).authority)}
 
     @functools.cached_property
     def _server(self) -> subprocess.Popen[str]:
@@ -139,8 +145,9 @@ def serve() -> None:
 
 
 def _import_all() -> None:
-    """Import what the commands import, and read AWS' service models, which are then shared."""
+    """Import what the commands import, read AWS' service models, and make the commands. All of it is then shared."""
     import boto3
+    from typer import main as typer_main
 
     from darkroom_cli.main import app
 
@@ -148,6 +155,7 @@ def _import_all() -> None:
         importlib.import_module(name)
     fork_server.load()
     boto3.client("cloudformation", region_name="us-east-1", aws_access_key_id="none", aws_secret_access_key="none")
+    typer_main.get_command = functools.cache(typer_main.get_command)
     with contextlib.redirect_stdout(io.StringIO()):
         app(["models"], standalone_mode=False)  # typer and rich import much when the first command runs
     gc.freeze()  # otherwise each command would copy what it only reads

@@ -40,7 +40,8 @@ class Operator:
             "--parameter", f"TopazBaseUrl={self.vendor.base_url}", *options,
         ]  # fmt: skip
         grace = {short_grace.RUNTIME: str(self.runtime)} if self.runtime else {}
-        return self.commands.start(arguments, {**os.environ, "TOPAZ_API_KEY": API_KEY, NO_PAGE: "1", **grace})
+        environment = {**os.environ, **self.commands.few_roots, "TOPAZ_API_KEY": API_KEY, NO_PAGE: "1", **grace}
+        return self.commands.start(arguments, environment)
 
     def runs(self, *options: str) -> int | None:
         """Run the command to its end, and return its exit code."""

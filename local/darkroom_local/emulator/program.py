@@ -10,6 +10,7 @@ environment variables. Some things differ from ministack's own program, version 
 - When a worker process dies, ministack changes nothing. Here its leases end, and its messages come again (`worker_deaths`).
 - The URL of a function leads to this cloud (`function_urls`), and task tokens behave as on AWS (`task_tokens`).
 - ministack drops the tags of multipart uploads. Here the object gets them (`multipart_tags`).
+- ministack parses the same policies for each request. Here they are parsed once (`repeated_work`).
 - ministack forgets everything when it is killed. Here its tables and results can be kept (`persistence`).
 
 The callers of the cloud must see no difference except in how long things take.
@@ -27,7 +28,7 @@ from typing import Any
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
-from darkroom_local.emulator import function_urls, multipart_tags, persistence
+from darkroom_local.emulator import function_urls, multipart_tags, persistence, repeated_work
 from darkroom_local.emulator.forked_workers import fork_workers
 from darkroom_local.emulator.task_tokens import TaskTokens
 from darkroom_local.emulator.version import EmulatorChanged, require
@@ -42,9 +43,10 @@ _KEEP_ALIVE_SECONDS = 75  # as in ministack's own program
 def main() -> None:
     """Serve until SIGTERM or SIGINT. If ministack has another version, print that and end."""
     gc.disable()  # what is imported stays: to look for garbage in it takes a sixth of the start's CPU time
+    repeated_work.start_with_less()
     # Not at the top, because ministack reads the environment and sets up logging when it is imported.
     from ministack import app
-    from ministack.core import iam_actions, lambda_runtime
+    from ministack.core import iam_actions, iam_evaluator, lambda_runtime
     from ministack.services import dynamodb, lambda_svc, stepfunctions
 
     try:
@@ -54,6 +56,7 @@ def main() -> None:
         function_urls.lead_here(lambda_svc, f"https://{_address()}")
         TaskTokens(stepfunctions, iam_actions).attach()
         multipart_tags.keep_tags()
+        repeated_work.parse_policies_once(iam_evaluator)
         persistence.name_versions()
         if persistence.JOURNAL in os.environ:
             persistence.keep(Path(os.environ[persistence.JOURNAL]), Path(os.environ[persistence.RESULTS]))
