@@ -30,6 +30,7 @@ class Built:
     """Builds the layer for a runtime of this version."""
 
     def __init__(self, folder: Path, runtime: str) -> None:
+        self.folder = folder
         python = folder / "python-and-pip"
         python.write_text(STAND_IN.format(told=folder / "told"))
         python.chmod(0o755)
@@ -56,14 +57,14 @@ class Built:
         return sorted(self.layer.rglob("*.pyc"))
 
 
-@pytest.fixture
-def compiled(tmp_path: Path) -> Built:
-    return Built(tmp_path, OURS)
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    return Built(tmp_path_factory.mktemp("compiled"), OURS)
 
 
-@pytest.fixture
-def plain(tmp_path: Path) -> Built:
-    return Built(tmp_path, "3.99")
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    return Built(tmp_path_factory.mktemp("plain"), "3.99")
 
 
 def run(layer: Path, program: str) -> str:
@@ -85,17 +86,18 @@ def test_another_python_leaves_byte_code_out_and_says_so(plain: Built) -> None:
     assert run(plain.layer, "import package; print(package.WORD)") == "as it was compiled"
 
 
-def test_byte_code_is_used_whatever_became_of_the_sources_times(compiled: Built) -> None:
+def test_byte_code_is_used_whatever_became_of_the_sources_times(compiled: Built, tmp_path: Path) -> None:
     """The source's text and size are changed too, so only the compiled code can still print the old text."""
-    for source in compiled.layer.rglob("*.py"):
+    layer = shutil.copytree(compiled.layer, tmp_path / "python")
+    for source in layer.rglob("*.py"):
         os.utime(source, (0, 0))
-    (compiled.layer / "package" / "__init__.py").write_text('WORD = "as somebody left it since then"')
-    assert run(compiled.layer, "import package; print(package.WORD)") == "as it was compiled"
-    assert run(compiled.layer, "import darkroom.planning as it; print(it.__cached__)").endswith(f"{OURS[2:]}.pyc")
+    (layer / "package" / "__init__.py").write_text('WORD = "as somebody left it since then"')
+    assert run(layer, "import package; print(package.WORD)") == "as it was compiled"
+    assert run(layer, "import darkroom.planning as it; print(it.__cached__)").endswith(f"{OURS[2:]}.pyc")
 
 
-def test_no_path_of_the_building_machine_is_in_the_byte_code(compiled: Built, tmp_path: Path) -> None:
-    assert [path for path in compiled.compiled if str(tmp_path).encode() in path.read_bytes()] == []
+def test_no_path_of_the_building_machine_is_in_the_byte_code(compiled: Built) -> None:
+    assert [path for path in compiled.compiled if str(compiled.folder).encode() in path.read_bytes()] == []
     assert b"/opt/python/darkroom/" in (compiled.compiled[0]).read_bytes()
 
 
@@ -112,11 +114,11 @@ def test_the_layer_holds_what_was_installed_and_the_runtime_package_and_no_left_
     }
 
 
-def test_the_wheels_are_those_of_the_templates_runtime(tmp_path: Path) -> None:
+def test_the_wheels_are_those_of_the_templates_runtime(plain: Built) -> None:
     makefile = (BUILDER / "Makefile").read_text()
     runtime = TEMPLATE["Globals"]["Function"]["Runtime"].removeprefix("python")
     assert f"RUNTIME := {runtime}\n" in makefile
-    assert "--python-version 3.99 --only-binary=:all:" in Built(tmp_path, "3.99").told
+    assert "--python-version 3.99 --only-binary=:all:" in plain.told
 
 
 def test_sam_builds_the_layer_with_this_makefile() -> None:

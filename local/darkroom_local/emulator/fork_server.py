@@ -76,12 +76,16 @@ def load() -> None:
 
 
 def _load_runtime() -> None:
-    """Load the runtime's modules. One that cannot be loaded is left to the worker that needs it, which tells why."""
+    """Load the runtime's modules and catalogs. One that cannot be loaded is left to the worker that needs it, which tells why."""
     with contextlib.suppress(ImportError):
         runtime = importlib.import_module(_RUNTIME)
         for module in pkgutil.walk_packages(runtime.__path__, f"{_RUNTIME}.", onerror=lambda _: None):
             with contextlib.suppress(Exception):
                 importlib.import_module(module.name)
+        with contextlib.suppress(Exception):
+            catalog = importlib.import_module(f"{_RUNTIME}.catalog")
+            for provider in catalog.providers():
+                catalog.load(provider)
 
 
 def _become_worker(streams: list[int]) -> None:
