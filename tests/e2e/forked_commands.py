@@ -34,6 +34,7 @@ LOADED = (  # by `darkroom local run`
     "cryptography.x509",
     "darkroom_cli.html_report.run_source",
     "darkroom_cli.local.run",
+    "samtranslator.translator.translator",
     "tests.e2e.short_grace",
 )
 

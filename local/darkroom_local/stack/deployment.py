@@ -1,6 +1,7 @@
 """Deploys template.yaml through a CloudFormation change set, as `sam package` and `sam deploy` do on AWS.
 
-Only the paths of code in the template are changed. The addresses of the uploaded archives replace them.
+The paths of code in the template are replaced by the addresses of the uploaded archives. The SAM transform, which is a part of
+AWS, is applied here and not by the emulator, because each new emulator would have to import it first.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from samtranslator.yaml_helper import intrinsics_multi_constructor
 
 from darkroom_local.emulator import gaps
 from darkroom_local.emulator.embedded_cloud import Endpoint
+from darkroom_local.stack import sam_transform
 from darkroom_local.stack.packaging import Application
 
 try:  # libyaml reads the template ten times as fast, and is in PyYAML's wheels, but not in each build of PyYAML
@@ -26,7 +28,7 @@ except ImportError:
 STACK = "darkroom"
 _ARTIFACTS = "darkroom-artifacts"
 _LOOK_SECONDS, _PATIENCE_SECONDS = 0.2, 120
-_CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
+_CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
 _FUNCTION, _LAYER = "AWS::Serverless::Function", "AWS::Serverless::LayerVersion"
 # Resource type → the property with the path of its code on disk. `sam package` changes the same properties.
 _CODE_PROPERTY = {_FUNCTION: "CodeUri", _LAYER: "ContentUri", "AWS::Serverless::StateMachine": "DefinitionUri"}
@@ -60,7 +62,7 @@ def deploy(
         value = properties[name]
         if isinstance(value, str) and "://" not in value:
             properties[name] = _upload(s3, _artifact(application, resource_type, value))
-    body = json.dumps(template, default=str).encode()
+    body = json.dumps(_transformed(template, endpoint), default=str).encode()
     url = f"{endpoint.url}/{_upload(s3, body).removeprefix('s3://')}"
     outputs = _through_change_set(endpoint.client("cloudformation"), stack, url, parameters)
     gaps.mend(endpoint)
@@ -70,6 +72,13 @@ def deploy(
 def put_api_keys(endpoint: Endpoint, secret_arn: str, keys: Mapping[str, str]) -> None:
     """Store the providers' API keys in the stack's secret."""
     endpoint.client("secretsmanager").put_secret_value(SecretId=secret_arn, SecretString=json.dumps(dict(keys)))
+
+
+def _transformed(template: dict[str, Any], endpoint: Endpoint) -> dict[str, Any]:
+    try:
+        return sam_transform.transformed(template, endpoint.region)
+    except sam_transform.TemplateRefused as refused:
+        raise DeploymentFailed(str(refused)) from refused
 
 
 def _code_places(template: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str, str]]:

@@ -17,7 +17,7 @@ from darkroom_local.emulator.embedded_cloud import Cloud, Endpoint
 from darkroom_local.machine import child_processes
 from darkroom_local.machine.child_processes import Child
 from darkroom_local.results.accounts import FolderAccount
-from darkroom_local.stack import deployment, simulator_processes
+from darkroom_local.stack import deployment, sam_transform, simulator_processes
 from darkroom_local.stack.packaging import find_application
 from darkroom_local.stack.provider_choice import Cast, cast
 
@@ -113,6 +113,7 @@ def start(
             continue
         started[vendor] = simulator_processes.launch(vendor, folder, own.roots, speed, faults_of.get(vendor, ()), kept)
         children[simulator_processes.marker(vendor)] = started[vendor]
+    sam_transform.load()  # while the emulator starts
     embedded_cloud.await_ready(cloud)
     urls = {**simulator_urls, **{vendor: simulator_processes.base_url(child) for vendor, child in started.items()}}
     outputs = _install(cloud.endpoint, who, urls, parameters)
