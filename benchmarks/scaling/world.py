@@ -1,4 +1,4 @@
-"""Runs events and workers in virtual time. Workers are threads, and only one of them runs at a time.
+"""Runs events and workers in virtual time. Each worker is a greenlet, and only one of them runs at a time.
 
 No real clock is read. Future events wait on a heap. The proxies of the fault simulation (tests/faults) call this world
 instead of their scheduler, so that each call of a port takes virtual time.
@@ -6,7 +6,6 @@ instead of their scheduler, so that each call of a port takes virtual time.
 
 from __future__ import annotations
 
-import _thread
 import heapq
 import random
 from collections import Counter
@@ -14,7 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.faults import thread_pool
+from greenlet import greenlet
 
 START = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
 
@@ -24,13 +23,13 @@ class Overtime(RuntimeError):
 
 
 class Worker:
-    """One invocation of a function. It runs on its own thread."""
+    """One invocation of a function. It runs in its own greenlet."""
 
-    __slots__ = ("name", "thread", "work")
+    __slots__ = ("greenlet", "name", "work")
 
     def __init__(self, name: str, work: Callable[[], None]) -> None:
         self.name, self.work = name, work
-        self.thread: thread_pool.WorkerThread | None = None  # None until the worker runs for the first time
+        self.greenlet: greenlet | None = None  # None until the worker runs for the first time
 
 
 class World:
@@ -48,11 +47,6 @@ class World:
         self._heap: list[tuple[float, int, Callable[[], None] | Worker]] = []
         self._number = 0
         self._running: Worker | None = None
-        self._until: Callable[[], bool] = lambda: False
-        self._latest = 0.0
-        self._failure: BaseException | None = None
-        self._gate = _thread.allocate_lock()
-        self._gate.acquire()
 
     @property
     def running(self) -> str | None:
@@ -86,11 +80,7 @@ class World:
         if worker is None or seconds <= 0:
             return
         self._push(seconds, worker)
-        following = self._turn()
-        if following is not worker:
-            self._hand_to(following)
-            worker.thread.turn.acquire()  # type: ignore[union-attr]
-        self._running = worker
+        worker.greenlet.parent.switch()  # type: ignore[union-attr]
 
     def spread(self, seconds: float, share: float = 0.3) -> float:
         """Return a random time that differs from `seconds` by at most `share` of it, evenly distributed."""
@@ -101,18 +91,21 @@ class World:
 
         Raises Overtime if there is still work after `most_seconds`, and any error that an event raised.
         """
-        self._until, self._latest = until, most_seconds
         before = random.getstate()
         random.seed(self.rng.random())  # the adapters take random waits from the global generator
         try:
-            first = self._turn()
-            if first is not None:
-                self._hand_to(first)
-                self._gate.acquire()
+            while self._heap and not until():
+                at, _, what = heapq.heappop(self._heap)
+                if at > most_seconds:
+                    raise Overtime(f"there is still work after {most_seconds:.0f} virtual seconds")
+                self.seconds = at
+                self.steps += 1
+                if isinstance(what, Worker):
+                    self._go(what)
+                else:
+                    what()
         finally:
             random.setstate(before)
-        if self._failure is not None:
-            raise self._failure
 
     def point(self, label: str, when: str = "at") -> None:
         """Count a call of a port and let its time pass. The proxies call this before and after the port does its work."""
@@ -137,37 +130,12 @@ class World:
         self._number += 1
         heapq.heappush(self._heap, (self.seconds + max(delay, 0.0), self._number, what))
 
-    def _turn(self) -> Worker | None:
-        """Run events until the turn of a worker comes, and return that worker, or None if the run is over."""
-        self._running = None
-        try:
-            while self._heap and self._failure is None and not self._until():
-                at, _, what = heapq.heappop(self._heap)
-                if at > self._latest:
-                    raise Overtime(f"there is still work after {self._latest:.0f} virtual seconds")
-                self.seconds = at
-                self.steps += 1
-                if isinstance(what, Worker):
-                    return what
-                what()
-        except BaseException as failure:
-            self._failure = failure
-        return None
-
-    def _hand_to(self, worker: Worker | None) -> None:
-        if worker is None:
-            self._gate.release()
-            return
-        if worker.thread is None:
-            worker.thread = thread_pool.take()
-            worker.thread.task = lambda: self._carry(worker)
-        worker.thread.turn.release()
-
-    def _carry(self, worker: Worker) -> None:
+    def _go(self, worker: Worker) -> None:
+        """Let the worker run until it sleeps or ends."""
+        if worker.greenlet is None:
+            worker.greenlet = greenlet(worker.work)
         self._running = worker
         try:
-            worker.work()
-        except BaseException as failure:
-            self._failure = failure
-        thread_pool.give_back(worker.thread)  # type: ignore[arg-type]
-        self._hand_to(self._turn())
+            worker.greenlet.switch()
+        finally:
+            self._running = None

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.faults import thread_pool
 from tests.faults.world_shapes import CALLED, FAMILIES, HELD, LINKED, STORED, UNREAD
 
 
@@ -27,9 +24,3 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def _silence(caplog: pytest.LogCaptureFixture) -> None:
     """Silence the log, because thousands of alarms and failures are expected here."""
     caplog.set_level("CRITICAL")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _no_threads_left() -> Iterator[None]:
-    yield
-    thread_pool.dismiss()

@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import dataclass
 
 from tests.faults.invariants import InvariantBroken
-from tests.faults.scheduler import Stalled
 from tests.faults.simulation import Simulation
 from tests.faults.timeline import timeline
 from tests.faults.world_shapes import Shape, shape_of
@@ -38,7 +37,7 @@ def play(seed: int, family: str | None = None, *, larger: int = 1, last: int = L
     simulation = Simulation(shape)
     try:
         simulation.run()
-    except (AssertionError, Stalled) as broken:
+    except AssertionError as broken:
         law = broken.law if isinstance(broken, InvariantBroken) else type(broken).__name__
         again = REPLAY.format(seed=seed, family=shape.family) + (f" --larger {larger}" if larger > 1 else "")
         story = timeline([event for event in simulation.scheduler.trace if event.what in STORY][-last:])

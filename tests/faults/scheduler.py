@@ -1,27 +1,25 @@
 """A scheduler that runs workers in an order that a seed fixes. One worker runs at a time, from one point to the next.
 
 A point is a place in a worker's run, such as a call of a port. There another worker may go on, or this one may die.
-Workers are plain functions, each on its own thread. Only the thread that holds the baton runs. It chooses the next worker
-by the seed and hands the baton over. A schedule therefore depends on its seed alone, never on the timing of threads.
+Workers are plain functions. Each runs in a greenlet, which is a stack of its own in the thread of the scheduler. At a point
+the worker's greenlet gives control back to the scheduler, which chooses the next worker by the seed. A schedule therefore
+depends on its seed alone, and a switch costs about as much as a function call.
 """
 
 from __future__ import annotations
 
-import _thread
 import random
-import sys
-import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.faults import thread_pool
+from greenlet import getcurrent, greenlet
+
 from tests.faults.choices import Deaths, Immortal, Picker, Uniform
 from tests.faults.timeline import Event, timeline
-from tests.faults.workers import FOREVER, MAX_SKEW_SECONDS, Stalled, Worker, WorkerDied
+from tests.faults.workers import FOREVER, MAX_SKEW_SECONDS, Worker, WorkerDied
 
 START = datetime(2026, 11, 21, 14, 0, tzinfo=UTC)
-STALLED_SECONDS = 300.0  # a step that takes longer than this, in real time, has stalled
 
 
 class Scheduler:
@@ -55,14 +53,9 @@ class Scheduler:
         self._ready_names: list[str] = []
         self._names: set[str] = set()
         self._running: Worker | None = None
-        self._left = 0
-        self._until: Callable[[], bool] | None = None
         self._wanted: str | None = None
-        self._failure: BaseException | None = None
         self._closing = False
         self._kept: list[object] = []
-        self._gate = _thread.allocate_lock()
-        self._gate.acquire()
         self._global_state: Any = None
 
     def __enter__(self) -> Scheduler:
@@ -106,8 +99,13 @@ class Scheduler:
         Return the number of steps. Raises what `after_step` or `until` raised.
         """
         before = self.steps
-        self._left, self._until = max_steps, until
-        self._go(self._next())
+        while self.steps - before < max_steps and not (until is not None and until()):
+            worker = self._next()
+            if worker is None:
+                break
+            self._go(worker)
+            if self.after_step is not None:
+                self.after_step()
         return self.steps - before
 
     def step(self, name: str | None = None) -> bool:
@@ -185,17 +183,15 @@ class Scheduler:
         self._closing = True
         for worker in [*self._alive]:
             worker.dead = True
-            self._left, self._failure = 0, None
-            if worker.thread:
-                self._running = worker
+            if worker.greenlet is not None:
                 self._go(worker)
         self._alive.clear()
         self._ready = None
         self._kept.clear()
 
     def _check(self, worker: Worker) -> None:
-        if worker.ident != _thread.get_ident():
-            raise AssertionError(f"only the thread of {worker.name} may call a port now, but another thread did")
+        if worker.greenlet is not getcurrent():
+            raise AssertionError(f"only {worker.name} may call a port now, but another thread did")
         if worker.dead:
             raise WorkerDied(worker.name)
 
@@ -220,57 +216,40 @@ class Scheduler:
         return self._ready
 
     def _next(self) -> Worker | None:
-        """Return the worker that runs next, or None if the run is over. The caller must hold the baton."""
-        if self._left <= 0 or (self._until is not None and self._until()):
-            return None
+        """Choose the worker that makes the next step. Return None if no worker can run."""
         ready = self._find_ready()
         if not ready:
             return None
         chosen = ready[self.picker.pick(self._ready_names, self._pick_rng)] if len(ready) > 1 else ready[0]
-        self._left -= 1
         self.steps += 1
         if chosen.dies_at <= self.seconds and not chosen.dead:
             self._die(chosen, "killed", "its lifetime is over")
-        self._running = chosen
         return chosen
 
-    def _next_turn(self) -> Worker | None:
-        """Call `after_step` after a step, and return the worker that runs next, or None."""
-        self._running = None
-        if self._closing:
-            return None
+    def _go(self, worker: Worker) -> None:
+        """Let the worker run until its next point or its end."""
+        if worker.greenlet is None:
+            worker.greenlet = greenlet(self._carry)
+        self._running = worker
         try:
-            if self.after_step is not None:
-                self.after_step()
-            return self._next()
-        except BaseException as failure:
-            self._failure, self._running = failure, None
-            return None
-
-    def _hand_to(self, worker: Worker | None) -> None:
-        if worker is None:
-            self._gate.release()
-            return
-        if worker.thread is None:
-            worker.thread = thread_pool.take()
-            worker.thread.task = lambda: self._carry(worker)
-        worker.thread.turn.release()
+            worker.greenlet.switch(worker)
+        finally:
+            self._running = None
 
     def _yield(self, worker: Worker) -> None:
-        following = self._next_turn()
-        if following is not worker:
-            self._hand_to(following)
-            worker.thread.turn.acquire()  # type: ignore[union-attr]
+        """Give control back to the scheduler, until the worker's next step."""
+        worker.greenlet.parent.switch()  # type: ignore[union-attr]
         if worker.dead:
             raise WorkerDied(worker.name)
 
     def _carry(self, worker: Worker) -> None:
-        """Run a worker on its thread from its start to its end."""
-        worker.ident = _thread.get_ident()
+        """Run a worker in its greenlet from its start to its end."""
         outcome: object = None
         try:
             if not worker.dead:
                 outcome = worker.work()
+        except KeyboardInterrupt:
+            raise
         except BaseException as error:
             outcome = error.with_traceback(None) if isinstance(error, WorkerDied) else error
         if worker.dead and not isinstance(outcome, WorkerDied):
@@ -281,37 +260,3 @@ class Scheduler:
             self.ended.append((worker.name, outcome))
             self._alive.remove(worker)
             self._ready = None
-        thread_pool.give_back(worker.thread)  # type: ignore[arg-type]
-        self._hand_to(self._next_turn())
-
-    def _go(self, first: Worker | None) -> None:
-        """Hand the baton to the first worker, and wait until the run is over."""
-        if first is None:
-            return
-        self._hand_to(first)
-        try:
-            self._await()
-        except KeyboardInterrupt:
-            self._left = 0
-            self._await()
-            raise
-        if self._failure is not None:
-            failure, self._failure = self._failure, None
-            raise failure
-
-    def _await(self) -> None:
-        seen = -1
-        while not self._gate.acquire(True, STALLED_SECONDS):
-            if seen == self.steps:
-                raise self._stall()
-            seen = self.steps
-
-    def _stall(self) -> Stalled:
-        worker = self._running
-        frame = sys._current_frames().get(worker.ident) if worker else None
-        where = "".join(traceback.format_stack(frame)) if frame else ""
-        self._alive.clear()  # a stalled thread cannot be ended; if it ever continues, its worker counts as dead
-        self._closing = True
-        if worker:
-            worker.dead = True
-        return Stalled(f"{worker.name if worker else 'nobody'} did not come to a point in time; it is at\n{where}")

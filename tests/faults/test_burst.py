@@ -5,7 +5,6 @@ Larger bursts are in `tests/soak/test_scale.py`, and `make bench` prints their f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
 
 import pytest
@@ -14,14 +13,6 @@ from benchmarks.scaling.burst import Burst, Scenario
 from benchmarks.scaling.figures import broken
 from benchmarks.scaling.scenarios import HELD, LINKED
 from benchmarks.scaling.vendor import Pace
-
-from tests.faults import thread_pool
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _no_threads_left() -> Iterator[None]:
-    yield
-    thread_pool.dismiss()
 
 
 def burst(name: str = "", uploads: int = 200, within: float = 2.0, **more: object) -> Burst:
