@@ -283,9 +283,9 @@ class Darkroom:
         sqs = self.client("sqs")
         queue = sqs.get_queue_url(QueueName="seen-events")["QueueUrl"]
         while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
-            for message in messages:
-                self._events.append(json.loads(message["Body"]))
-                sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+            self._events += [json.loads(message["Body"]) for message in messages]
+            read = [{"Id": str(number), "ReceiptHandle": it["ReceiptHandle"]} for number, it in enumerate(messages)]
+            assert not sqs.delete_message_batch(QueueUrl=queue, Entries=read).get("Failed")
         return list(self._events)
 
     def everything_written(self) -> str:
