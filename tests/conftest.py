@@ -37,7 +37,12 @@ LONG_SCOPES = (
     "tests/faults/test_seeded_bugs.py",
     "tests/soak/",
 )
-JOINED = {"tests/e2e/test_callbacks.py": "tests/e2e/test_vendors.py"}  # a file → the file whose scope it joins
+JOINED = {  # a file → the file whose scope it joins
+    "tests/e2e/test_callbacks.py": "tests/e2e/test_vendors.py",
+    # The first chart of a process takes a second, because it starts a JavaScript engine.
+    "tests/unit/test_cli_html_report.py": "tests/unit/test_html_report.py",
+    "tests/unit/test_html_report_figures.py": "tests/unit/test_html_report.py",
+}
 WAITING_PROCESSES = 3  # at any time about this many processes wait for the cloud and need no core
 MOST_PROCESSES = 6
 # The garbage collector's thresholds: new objects before the youngest generation is collected, collections of the youngest
