@@ -37,9 +37,17 @@ LONG_SCOPES = (
     "tests/faults/test_seeded_bugs.py",
     "tests/soak/",
 )
-JOINED = {"tests/e2e/test_callbacks.py": "tests/e2e/test_vendors.py"}  # a file → the file whose scope it joins
+JOINED = {  # a file → the file whose scope it joins
+    "tests/e2e/test_callbacks.py": "tests/e2e/test_vendors.py",
+    # The first chart of a process takes a second, because it starts a JavaScript engine.
+    "tests/unit/test_cli_html_report.py": "tests/unit/test_html_report.py",
+    "tests/unit/test_html_report_figures.py": "tests/unit/test_html_report.py",
+}
 WAITING_PROCESSES = 3  # at any time about this many processes wait for the cloud and need no core
 MOST_PROCESSES = 6
+# The garbage collector's thresholds: new objects before the youngest generation is collected, collections of the youngest
+# before the middle one is collected, and collections of the middle one before the oldest one is.
+COLLECTED_AFTER = (2000, 10, 100)
 
 
 def scope_of(nodeid: str) -> str:
@@ -79,7 +87,11 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_finish() -> None:
+    """Let the garbage collector work again. It looks only at what tests make, and rarely at all of it, because little of
+    that is left after a test.
+    """
     gc.freeze()
+    gc.set_threshold(*COLLECTED_AFTER)
     gc.enable()
 
 

@@ -47,7 +47,7 @@ def page(
     found = [
         ((row[sort]["S"], *key), row)
         for key, row in rows.items()
-        if partition in row and row[partition] == wanted and sort in row and parsed.node.holds(row, names, values)
+        if row.get(partition) == wanted and sort in row and parsed.node.holds(row, names, values)
     ]
     found.sort(key=lambda entry: entry[0], reverse=not ScanIndexForward)
     if ExclusiveStartKey is not None:

@@ -26,6 +26,7 @@ class RangedReader:
         self.size = size
         self._read_range = read
         self._spans: list[tuple[int, bytes]] = []  # disjoint; at most MAX_READS of them
+        self._last_span = (0, b"")  # the span of the last read
         self._bytes_left = MAX_BYTES
 
     @property
@@ -53,16 +54,19 @@ class RangedReader:
         end = offset + length
         if offset < 0 or length < 0 or end > self.size:
             raise truncated_error(what)
+        start, data = self._last_span
+        if start <= offset and end <= start + len(data):  # most reads go on where the last one ended
+            return data[offset - start : end - start]
         parts: list[bytes] = []
         while offset < end:
-            start, data = self._find_span(offset) or self._fetch(offset, end, what, ahead)
+            start, data = self._last_span = self._find_span(offset) or self._fetch(offset, end, what, ahead)
             part = data[offset - start : end - start]
             parts.append(part)
             offset += len(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _find_span(self, offset: int) -> tuple[int, bytes] | None:
-        for span in reversed(self._spans):  # most reads go on where the last one ended
+        for span in reversed(self._spans):
             if span[0] <= offset < span[0] + len(span[1]):
                 return span
         return None
