@@ -21,8 +21,8 @@ from darkroom.providers import http_client
 from tests.rows import shared_fixtures
 
 # Scopes that are larger than one file or run longer than a usual file, in the order in which they start. A folder is
-# one scope if its tests share one cloud or are checked together at the end. Scopes that mostly wait (e2e) alternate
-# with those that compute.
+# one scope if its tests share one cloud, are checked together at the end, or mostly wait. Scopes that mostly wait
+# alternate with those that compute.
 LONG_SCOPES = (
     "tests/e2e/",
     "tests/faults/test_schedules.py",
@@ -34,7 +34,11 @@ LONG_SCOPES = (
     "tests/e2e/test_embedded_cloud.py",
     "tests/e2e/test_local_run.py",  # each test starts its own cloud
     "tests/e2e/test_killed_runs.py",  # and here, too
+    "tests/simulators/",
     "tests/faults/test_seeded_bugs.py",
+    "tests/unit/test_worker_limit.py",
+    "tests/unit/test_input_bucket.py",
+    "tests/unit/test_statemachine.py",
     "tests/soak/",
 )
 JOINED = {  # a file → the file whose scope it joins

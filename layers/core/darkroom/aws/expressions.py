@@ -9,12 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from darkroom.aws.items import wire
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
