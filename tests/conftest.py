@@ -29,12 +29,12 @@ LONG_SCOPES = (
     "tests/e2e/test_operating.py",  # this file starts a cloud of its own
     "tests/contract/",
     "tests/e2e/test_vendors.py",  # so does this one, which test_callbacks.py shares
+    "tests/simulators/",
     "tests/e2e/test_watched_folder.py",  # these three start their own clouds
     "tests/e2e/test_task_tokens.py",
     "tests/e2e/test_embedded_cloud.py",
     "tests/e2e/test_local_run.py",  # each test starts its own cloud
     "tests/e2e/test_killed_runs.py",  # and here, too
-    "tests/simulators/",
     "tests/faults/test_seeded_bugs.py",
     "tests/unit/test_worker_limit.py",
     "tests/unit/test_input_bucket.py",
@@ -47,7 +47,7 @@ JOINED = {  # a file → the file whose scope it joins
     "tests/unit/test_cli_html_report.py": "tests/unit/test_html_report.py",
     "tests/unit/test_html_report_figures.py": "tests/unit/test_html_report.py",
 }
-WAITING_PROCESSES = 3  # at any time about this many processes wait for the cloud and need no core
+WAITING_PROCESSES = 2  # at any time about this many processes wait for the cloud and need no core
 MOST_PROCESSES = 6
 # The garbage collector's thresholds: new objects before the youngest generation is collected, collections of the youngest
 # before the middle one is collected, and collections of the middle one before the oldest one is.
