@@ -47,7 +47,7 @@ JOINED = {  # a file → the file whose scope it joins
     "tests/unit/test_cli_html_report.py": "tests/unit/test_html_report.py",
     "tests/unit/test_html_report_figures.py": "tests/unit/test_html_report.py",
 }
-WAITING_PROCESSES = 2  # at any time about this many processes wait for the cloud and need no core
+WAITING_PROCESSES = 3  # at any time about this many processes wait for the cloud and need no core
 MOST_PROCESSES = 6
 # The garbage collector's thresholds: new objects before the youngest generation is collected, collections of the youngest
 # before the middle one is collected, and collections of the middle one before the oldest one is.
