@@ -11,12 +11,13 @@ BENCH_INSTALLED := $(VENV)/.bench
 MUTANTS_INSTALLED := $(VENV)/.mutants
 BROWSER_INSTALLED := $(VENV)/.browser
 GATES_INSTALLED := $(GATES)/.installed
+COLLECTED := $(VENV)/.collected
 SAM := .venv-sam/bin/sam
 AWS := .venv-aws/bin/aws
 PYTHONS := 3.11 3.12 3.13 3.14
 ASL_VALIDATOR := .gates/node_modules/.bin/asl-validator
 PIP_QUIET := --quiet --disable-pip-version-check
-OTHER_TESTS := tests/soak tests/browser # folders that `make test` leaves out
+TESTS := tests --ignore=tests/soak --ignore=tests/browser
 OUT ?= demo-results
 BENCH ?= # the names of the benchmarks to run; empty means all
 AGAIN ?= # any text here lets `make mutants` leave out what its last result has as killed
@@ -75,14 +76,19 @@ install: $(INSTALLED) $(LAYER) ## create the environment from pyproject.toml and
 demo: install ## send pictures through the whole application on this machine; results go to demo-results/
 	env -u TOPAZ_API_KEY $(BIN)/darkroom local demo --out $(OUT)
 
-# Python must be allowed to write byte-code here. If it is not, each test process compiles all modules again. One folder
-# is named, because the first process would import the conftest.py of each folder that is named before it starts others.
-test: export PYTHONDONTWRITEBYTECODE =
-test: install ## run every test; needs only Python, and no network after make install
-	$(BIN)/pytest -n auto --dist loadscope tests $(OTHER_TESTS:%=--ignore=%)
+# Collecting the tests for the first time compiles all modules. One process does this beforehand, or else each process of
+# `make test` would. So Python must be allowed to write byte-code here.
+test $(COLLECTED): export PYTHONDONTWRITEBYTECODE =
+$(COLLECTED): $(INSTALLED)
+	$(BIN)/pytest --collect-only --quiet $(TESTS) > $@.log || { cat $@.log; exit 1; }
+	mv $@.log $@
+
+# One folder is named, because the first process would import the conftest.py of each folder that is named before it starts others.
+test: install $(COLLECTED) ## run every test; needs only Python, and no network after make install
+	$(BIN)/pytest -n auto --dist loadscope $(TESTS)
 
 check: ## run what CI checks before the tests
-	$(MAKE) --jobs 2 lint types versions template
+	$(MAKE) --jobs 2 types $(COLLECTED) lint versions template
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
