@@ -117,8 +117,11 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def wide_gamut() -> bytes:
-    """Return a profile that is not sRGB: the grey-free XYZ profile's RGB sibling with another description."""
+    """Return a profile that is not sRGB: the grey-free XYZ profile's RGB sibling with another description. Each call gives the
+    same bytes, because the second in which the profile was made (ICC.1, header bytes 24 to 35) is replaced.
+    """
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    profile[24:36] = struct.pack(">6H", 2026, 1, 1, 0, 0, 0)
     return bytes(profile).replace(b"sRGB", b"wide").replace("sRGB".encode("utf-16-be"), "wide".encode("utf-16-be"))
 
 
