@@ -22,9 +22,9 @@ application = container.of_this_process()
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
     """Deliver the result of a job, or write its report, and settle the job. The event is `{job_id, run, …}`.
 
-    Return `{job_id, run, poll_at, status}`. `status` is that of the job, or `running` if the job must be polled again. The
-    state machine tries again after an error. The event `{check: "storage"}` comes from submit: check whether results can be
-    stored, and return `{refusal}`, which is None if they can.
+    Return `{job_id, run, poll_at, wait_seconds, status}`. `status` is that of the job, or `running` if the job must be polled
+    again. The state machine tries again after an error. The event `{check: "storage"}` comes from submit: check whether results
+    can be stored, and return `{refusal}`, which is None if they can.
     """
     if "check" in event:
         return {"refusal": application.check_storage()}

@@ -18,7 +18,7 @@ application = container.of_this_process()
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
     """Ask the provider about a job. The event is `{job_id, run, …}`.
 
-    Return `{job_id, run, poll_at, status}`, where `status` is `running` or `ended`.
+    Return `{job_id, run, poll_at, wait_seconds, status}`, where `status` is `running` or `ended`.
     """
     poll_state = application.poll(event["job_id"], int(event["run"]))
     logger.info(

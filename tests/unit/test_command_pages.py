@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import typer
+from tests.unit.cli_support import run
 from tests.unit.command_screens import screens, with_screens
 from tests.unit.showcase import showcase
 
@@ -46,6 +47,16 @@ def test_the_screens_are_what_the_commands_print(shown: dict[str, str]) -> None:
 def test_the_examples_are_what_the_commands_print(shown: dict[str, str]) -> None:
     assert with_screens(COMMANDS_PAGE, shown) == COMMANDS_PAGE, "run `make docs`"
     assert shown["status-80.txt"] in COMMANDS_PAGE
+
+
+def test_the_examples_of_models_are_what_the_command_prints() -> None:
+    examples = dict(
+        re.findall(r"^\$ darkroom (models[^\n]*)\n(.*?)(?=\n\$ |\n```)", COMMANDS_PAGE, re.MULTILINE | re.DOTALL)
+    )
+    assert set(examples) == {"models", "models uwear", "models uwear topaz"}
+    for command, shown in examples.items():
+        printed = run(*command.split()).stdout.strip("\n").splitlines()
+        assert shown.rstrip().splitlines() == [line.rstrip() for line in printed]
 
 
 def test_no_line_of_a_screen_is_wider_than_its_terminal(shown: dict[str, str]) -> None:

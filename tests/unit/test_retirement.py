@@ -8,12 +8,14 @@ from datetime import date, timedelta
 
 import pytest
 from tests.rows import each_row
-from tests.unit.planning_support import TOPAZ, planned
+from tests.unit.planning_support import NO_LIMITS, PHOTO, TOPAZ, planned
 from tests.unit.test_catalog import MINIMAL
 
 from darkroom import catalog, retirement
 from darkroom.errors import InvalidSetting, UnknownModel
-from darkroom.model import ImageFacts, ImageFormat
+from darkroom.model import ImageFacts, ImageFormat, Plan
+from darkroom.planning import plan
+from darkroom.setting_layers import resolve, tag_layer
 
 # Two pages of Topaz name different days for the end of its Denoise models.
 FIRST, LAST = date(2026, 12, 9), date(2027, 1, 1)
@@ -60,6 +62,23 @@ def test_replace_takes_the_successor_and_notes_it(word: str) -> None:
 
 def test_replace_of_the_stack_counts_for_all_objects() -> None:
     assert planned({"model": "Wonder"}, "retired=replace", today=LAST).model == "Wonder 3.5"
+
+
+def test_a_default_that_nobody_named_is_replaced_by_its_successor() -> None:
+    before, after = (_planned_at_aimlapi({}, day) for day in (LAST - DAY, LAST))
+    assert (before.model, after.model) == ("topaz-labs/sharpen-gen", "topaz-labs/sharpen")
+    assert after.credits == before.credits
+    assert "topaz-labs/sharpen took its place" in after.notes[-1]
+
+
+def test_a_default_that_nobody_named_is_refused_if_its_successor_does_not_take_a_setting() -> None:
+    with pytest.raises(UnknownModel, match="sharpen cannot take its place: it does not take focus_boost"):
+        _planned_at_aimlapi({"focus_boost": "0.5"}, LAST)
+
+
+def _planned_at_aimlapi(tags: dict[str, str], today: date) -> Plan:
+    settings = resolve([tag_layer(tags)], default_provider="aimlapi", allowed_providers=["aimlapi"])
+    return plan(settings, PHOTO, 1000, NO_LIMITS, today)
 
 
 def test_replace_changes_nothing_before_the_day() -> None:

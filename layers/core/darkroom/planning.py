@@ -122,15 +122,15 @@ def _plan_with(model: Model, wanted: _Wanted, notes: list[str]) -> Plan:
 
 
 def _successor(book: Catalog, model: Model, model_setting: ResolvedSetting, settings: Settings, today: date) -> Model:
-    """Return the model that replaces a retired model. Raises UnknownModel unless the setting `retired` is `replace` and the
-    successor takes every setting that the retired model took."""
+    """Return the model that replaces a retired model. Raises UnknownModel unless the successor takes every setting that the
+    retired model took. If somebody named the model, the setting `retired` must also be `replace`."""
     refused = (
         f"model={quoted(model_setting.value)} in {model_setting.layer}: {retirement.refusal(model, book.provider)}"
     )
     successor = retirement.successor(book, model, today)
     if successor is None:
         raise UnknownModel(f"{refused}. Models: {', '.join(book.models)}")
-    if settings.retired != REPLACE:
+    if settings.retired != REPLACE and model_setting.layer != DEFAULT_LAYER:
         raise UnknownModel(f"{refused}. Set model={successor.name}, or set retired=replace to use it automatically")
     for name, resolved in settings.values.items():
         if (name not in OUR_KEYS or name in CONDITIONAL_KEYS) and allowed_settings.takes(model, name):
