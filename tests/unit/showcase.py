@@ -207,10 +207,14 @@ class Keys:
 
 
 def ring(stack: Stack, *ringing: str) -> None:
-    """Make the stack's alarms, of which some ring. Another stack has an alarm that rings too."""
+    """Make the stack's alarms, of which some ring. Another stack has an alarm that rings too.
+
+    The names end as CloudFormation's do: with 12 letters of both cases and digits, in older stacks with capital letters only.
+    """
     cloudwatch = stack.client("cloudwatch")
-    for name in (*ringing, "SweepSilentAlarm", "other"):
-        full = f"darkroom-{name}-1A2B3C4D" if name != "other" else "darkroom-test-IntakeDlqAlarm-1A2B3C4D"
+    for number, name in enumerate((*ringing, "SweepSilentAlarm", "other")):
+        end = "12IAZU18MYTSF" if number % 2 else "6FYjhWgyxz06"
+        full = f"darkroom-{name}-{end}" if name != "other" else f"darkroom-test-IntakeDlqAlarm-{end}"
         cloudwatch.put_metric_alarm(
             AlarmName=full, MetricName="m", Namespace="n", Period=60, EvaluationPeriods=1, Threshold=1, Statistic="Sum",
             ComparisonOperator="GreaterThanThreshold",

@@ -182,7 +182,7 @@ def _messages(sqs: Any, queue: str) -> int:
 
 def _alarms(cloudwatch: Any, stack: str) -> list[str]:
     """Return the names of the stack's alarms that ring, without the stack's name and CloudFormation's suffix."""
-    own = re.compile(rf"{re.escape(stack)}-([A-Za-z]+Alarm)(-[A-Z0-9]+)?")
+    own = re.compile(rf"{re.escape(stack)}-([A-Za-z]+Alarm)(-[A-Za-z0-9]+)?")
     pages = cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{stack}-", StateValue="ALARM")
     ringing = (alarm for page in pages for alarm in page.get("MetricAlarms", []) if alarm["StateValue"] == "ALARM")
     names = (alarm["AlarmName"] for alarm in ringing)
