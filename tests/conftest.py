@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from botocore import session as sessions
+from hypothesis import HealthCheck, settings
 from typer import main as typer_main
 from typer import testing as typer_testing
 from xdist.scheduler import LoadScopeScheduling
@@ -52,6 +53,9 @@ MOST_PROCESSES = 6
 # The garbage collector's thresholds: new objects before the youngest generation is collected, collections of the youngest
 # before the middle one is collected, and collections of the middle one before the oldest one is.
 COLLECTED_AFTER = (2000, 10, 100)
+# Hypothesis must not fail a test because a busy machine makes or tries an example slowly.
+settings.register_profile("without a clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("without a clock")
 
 
 def scope_of(nodeid: str) -> str:

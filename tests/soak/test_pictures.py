@@ -85,7 +85,7 @@ def test_pictures_with_a_video_behind_them_are_accepted_by_whether_they_are_whol
 
 @pytest.mark.slow
 @given(st.sampled_from(sorted(PICTURES)), st.floats(0, 1), st.binary(max_size=200), st.floats(0, 1))
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=3000)
 def test_a_whole_picture_stays_whole_with_segments_of_any_kind_before_its_frame(
     name: str, share: float, metadata: bytes, cut: float
 ) -> None:

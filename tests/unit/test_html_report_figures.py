@@ -119,7 +119,7 @@ def test_a_name_is_never_part_of_an_expression_and_the_bars_keep_their_order() -
     assert sum(element.get("aria-roledescription") == "bar" for element in elements) == len(names)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.text(max_size=80), min_size=1, max_size=12, unique=True))
 def test_any_name_can_be_drawn_and_is_a_text(names: list[str]) -> None:
     shown = spend_figures.distinct([visible(name) for name in names])

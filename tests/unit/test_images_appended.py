@@ -107,7 +107,7 @@ def test_metadata_that_are_out_of_date_refuse_no_whole_picture(told: bytes) -> N
 
 
 @given(st.floats(0, 1), st.integers(-20_000, 20_000))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_cut_picture_whose_index_is_out_of_date_is_refused(share: float, edited: int) -> None:
     cut = large()[: scan_at(large()) + 9 + int(share * (len(large()) - scan_at(large()) - 11))]
     assert not is_accepted(with_segment(index(len(large()) + edited, len(small())), cut, small()))

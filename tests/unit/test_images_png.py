@@ -8,7 +8,7 @@ import struct
 import zlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from tests.rows import each_row
@@ -216,7 +216,6 @@ def test_a_broken_raw_profile_turns_nothing(kind: bytes, data: bytes) -> None:
     st.binary(max_size=300),
     st.floats(0, 1, exclude_max=True),
 )
-@settings(deadline=None)
 def test_a_whole_png_is_accepted_whatever_chunks_and_bytes_it_has_and_a_cut_one_never(
     metadata: list[tuple[bytes, bytes]], parts: int, trailer: bytes, share: float
 ) -> None:

@@ -131,7 +131,7 @@ def test_a_picture_without_a_trailer_takes_two_reads_and_one_for_the_middle_of_a
 
 
 @given(st.sampled_from(sorted(PICTURES)), st.floats(0, 1))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_no_cut_picture_that_stands_alone_is_accepted(name: str, share: float) -> None:
     whole = PICTURES[name]
     assert not is_accepted(whole[: int(share * (len(whole) - 1))] or b"\xff\xd8\xff")
@@ -143,6 +143,6 @@ def test_no_cut_picture_that_stands_alone_is_accepted(name: str, share: float) -
     st.integers(0, 22).map(lambda power: 2**power),
     st.binary(),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_picture_with_random_bytes_behind_it_is_accepted(name: str, seed: int, length: int, more: bytes) -> None:
     assert is_accepted(PICTURES[name] + more + random.Random(seed).randbytes(length) + more)

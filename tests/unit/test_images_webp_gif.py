@@ -74,7 +74,7 @@ def test_size_alpha_and_format_agree_with_pillow(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(share=st.floats(0, 1))
 def test_no_cut_file_is_accepted(name: str, share: float) -> None:
     whole = SAMPLES[name]

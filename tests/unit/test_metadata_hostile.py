@@ -8,7 +8,7 @@ import struct
 import warnings
 import zlib
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from tests.fakes import tagged_pictures as pictures
@@ -59,7 +59,6 @@ def damaged(data: bytes, changes: list[tuple[int, bytes]], cut: int) -> bytes:
 CHANGES = st.lists(st.tuples(st.integers(2, 1400), st.binary(min_size=1, max_size=8)), min_size=1, max_size=6)
 
 
-@settings(deadline=None)  # the pictures are decoded
 @given(st.sampled_from(SOURCES), CHANGES, st.integers(0, 300), st.sampled_from(WAYS))
 def test_a_damaged_source_costs_no_picture(
     source: bytes, changes: list[tuple[int, bytes]], cut: int, way: tuple[bytes, KeepMetadata, IccRule]
@@ -70,7 +69,6 @@ def test_a_damaged_source_costs_no_picture(
 BLOCKS = {"exif": pictures.exif(), "xmp": pictures.XMP, "iptc": pictures.IPTC, "icc": pictures.wide_gamut()}
 
 
-@settings(deadline=None)  # the pictures are decoded
 @given(st.sampled_from(sorted(BLOCKS)), CHANGES, st.integers(0, 300), st.sampled_from(WAYS), st.integers(1, 8))
 def test_each_damaged_block_is_left_out_or_carried(
     name: str,
@@ -83,7 +81,6 @@ def test_each_damaged_block_is_left_out_or_carried(
     publish(metadata.Source(blocks, orientation, 60, 40), *way)
 
 
-@settings(deadline=None)  # the pictures are decoded
 @given(st.sampled_from(sorted(BLOCKS)), st.binary(max_size=200), st.sampled_from(WAYS))
 def test_blocks_of_any_bytes_cost_no_picture(name: str, data: bytes, way: tuple[bytes, KeepMetadata, IccRule]) -> None:
     publish(metadata.Source(metadata.Blocks(**{name: data}), 1, 60, 40), *way)

@@ -10,7 +10,7 @@ from random import Random
 from statistics import median
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.rows import each_row
 from tests.unit.polling_support import (
@@ -31,8 +31,6 @@ from darkroom.poll_schedule import OVERDUE_WAIT_SECONDS, next_poll_at
 
 SHORT_SECONDS = 10.0  # a delay that is acceptable for a job of any length
 LENGTHS = st.floats(5, 1800)
-# There is no deadline, because the tests count polls and delays and do not measure their own speed.
-counted = settings(deadline=None)
 
 
 @pytest.fixture(params=DISTRIBUTIONS.values(), ids=list(DISTRIBUTIONS))
@@ -45,26 +43,22 @@ def test_the_median_job_with_an_honest_eta_needs_at_most_two_polls(lengths: list
     assert median(follow(length, honest(length)).polls for length in lengths) <= 2
 
 
-@counted
 @given(LENGTHS)
 def test_every_job_with_an_honest_eta_is_found_within_two_seconds(length: float) -> None:
     assert 0 <= follow(length, honest(length)).late <= 2
 
 
-@counted
 @given(st.floats(0.01, 599))
 def test_a_job_with_an_honest_eta_is_found_by_one_poll_at_it(length: float) -> None:
     found = follow(length, honest(length))
     assert (found.polls, found.ages) == (1, (max(math.ceil(length + 0.05), 2),))
 
 
-@counted
 @given(LENGTHS)
 def test_no_job_of_up_to_half_an_hour_with_an_honest_eta_needs_more_than_four_polls(length: float) -> None:
     assert follow(length, honest(length)).polls <= 4
 
 
-@counted
 @given(LENGTHS)
 def test_a_job_that_takes_twice_its_eta_is_found_within_fifteen_percent_or_five_seconds(length: float) -> None:
     assert follow(length, times(0.5)(length)).late <= max(0.15 * length, OVERDUE_WAIT_SECONDS) + TICK
@@ -76,7 +70,6 @@ def test_the_median_job_that_takes_twice_its_eta_is_found_within_fifteen_percent
     assert median(follow(length, times(0.5)(length)).share for length in jobs) <= 0.15
 
 
-@counted
 @given(LENGTHS, st.floats(0.5, 1))
 def test_an_eta_that_is_up_to_half_too_short_costs_seven_polls_at_most(length: float, part: float) -> None:
     found = follow(length, times(part)(length))
@@ -84,7 +77,6 @@ def test_an_eta_that_is_up_to_half_too_short_costs_seven_polls_at_most(length: f
     assert found.polls <= 7 + (length * part > 600)  # an eta more than ten minutes away takes one more poll
 
 
-@counted
 @given(LENGTHS, st.floats(1.001, 2))
 def test_an_eta_that_is_too_long_costs_what_it_is_too_long_by_and_no_more(length: float, part: float) -> None:
     found = follow(length, times(part)(length))
@@ -92,7 +84,6 @@ def test_an_eta_that_is_too_long_costs_what_it_is_too_long_by_and_no_more(length
     assert found.polls <= 5
 
 
-@counted
 @given(LENGTHS)
 def test_an_eta_that_the_provider_corrects_is_followed(length: float) -> None:
     found = follow(length, corrected(length))
@@ -100,7 +91,6 @@ def test_an_eta_that_the_provider_corrects_is_followed(length: float) -> None:
     assert found.polls <= 5
 
 
-@counted
 @given(LENGTHS, st.sampled_from([none_at_all, constant(0), constant(-86_400), constant(10), constant(15)]))
 def test_without_an_eta_or_past_it_a_job_is_found_within_fifteen_percent_or_ten_seconds(
     length: float, eta: Eta
@@ -110,7 +100,6 @@ def test_without_an_eta_or_past_it_a_job_is_found_within_fifteen_percent_or_ten_
     assert found.polls <= 8 + max(math.log(length / 34) / math.log(1.15), 0)
 
 
-@counted
 @given(LENGTHS, st.floats(0.1, 5))
 def test_an_eta_that_is_always_a_moment_ahead_is_not_asked_for_every_two_seconds(length: float, ahead: float) -> None:
     found = follow(length, slipping(ahead))
@@ -127,7 +116,6 @@ def wait(age: float, polls: int = 0, eta_in: float | None = None) -> float:
     return (next_poll_at(now, eta, START, polls) - now).total_seconds()
 
 
-@counted
 @given(st.floats(-1e6, 1e6), st.integers(0, 99), st.none() | st.floats(-1e7, 1e7))
 def test_no_wait_is_shorter_than_two_seconds_or_longer_than_ten_minutes(
     age: float, polls: int, eta_in: float | None
