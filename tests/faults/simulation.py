@@ -17,6 +17,7 @@ from urllib.parse import quote_plus
 
 from darkroom import queue_messages
 from darkroom.model import JobDue, Limits, SourceObject, Upload
+from tests.fakes.aws_account import INPUT
 from tests.fakes.memory_dynamodb import InMemoryDynamo
 from tests.fakes.messaging import PresignedUrls
 from tests.faults import final_checks
@@ -322,7 +323,7 @@ class Simulation:
         lost = [s for s in self._jobless() if self.inputs.holds(s)]
         if lost:
             first = min(s.last_modified for s in lost) - self.shape.start
-            found.append(max(first.total_seconds() + 900 + SKEW, self._next_turn("LostUploads")))
+            found.append(max(first.total_seconds() + 900 + SKEW, self._next_turn(f"LostUploads#{INPUT}")))
         if self.outputs.begun:
             first = min(one.initiated_at for one in self.outputs.begun.values()) - self.shape.start
             found.append(max(first.total_seconds() + 3600 + SKEW, self._next_turn("AbandonedUploads")))

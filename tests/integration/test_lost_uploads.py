@@ -100,6 +100,18 @@ def test_only_keys_under_the_prefix_with_a_suffix_are_sent_in_their_own_case(wat
     assert sorted(fed(watched)) == ["in/a.jpg", "in/c.png"]
 
 
+def test_another_input_bucket_is_watched_from_its_first_sweep_on(application: ApplicationUnderTest) -> None:
+    place = {"LocationConstraint": application.cloud.s3.meta.region_name}
+    application.cloud.s3.create_bucket(Bucket="earlier", CreateBucketConfiguration=place)
+    application.clock.now = datetime.now(UTC) - timedelta(minutes=2)
+    application.make_container(INPUT_BUCKET="earlier").sweep(application.ends)
+    application.clock.advance(timedelta(minutes=1))
+    application.sweep()  # the first one after the stack was given another bucket
+    application.cloud.put("a.jpg", picture())
+    rounds(application, 3)
+    assert fed(application) == ["a.jpg"]
+
+
 def test_folders_and_reports_are_never_sent(watched: ApplicationUnderTest) -> None:
     for key in ("folder/", "_failed/a.jpg.json", "_darkroom/x.jpg"):
         watched.cloud.put(key, b"")

@@ -12,7 +12,7 @@ from moto.s3.models import s3_backends
 from tests.fakes.aws_account import INPUT, OUTPUT, REGION, client
 from tests.unit.cli_support import Stack, deployed, run
 
-from darkroom_cli.stack import deployment
+from darkroom_cli.stack import bucket_events, deployment
 
 PLACE = f"s3://{INPUT}"
 
@@ -123,6 +123,20 @@ def test_a_change_by_somebody_else_at_the_same_time_is_noticed(
         own(Bucket=INPUT, NotificationConfiguration={})
 
     monkeypatch.setattr(s3, "put_bucket_notification_configuration", overtaken)
+    monkeypatch.setattr(bucket_events.time, "sleep", lambda seconds: None)
     done = run("attach", PLACE, "--yes")
     assert done.exit_code == 1
     assert "at the same time" in done.stderr
+
+
+def test_a_change_that_s3_shows_late_is_waited_for(others: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    s3, waits = client("s3"), list[float]()
+    own = s3.get_bucket_notification_configuration
+    monkeypatch.setattr(bucket_events.time, "sleep", waits.append)
+    monkeypatch.setattr(
+        s3, "get_bucket_notification_configuration", lambda **given: own(**given) if len(waits) > 2 else {**others}
+    )
+    done = run("attach", PLACE, "--yes")
+    assert done.exit_code == 0, done.output
+    assert "about five minutes" in " ".join(done.stdout.split())
+    assert len(waits) == 3

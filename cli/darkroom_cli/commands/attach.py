@@ -28,7 +28,7 @@ def attach(bucket: Bucket, yes: Yes = False, as_json: AsJson = False, stack: Sta
     with reported():
         deployed = deployment.connect(stack)
         from darkroom.errors import Inapplicable
-        from darkroom_cli.stack.bucket_events import PRICE, BucketEvents, exists
+        from darkroom_cli.stack.bucket_events import PRICE, TAKES_EFFECT, BucketEvents, exists
 
         s3 = deployed.client("s3")
         if name == deployed.container.configuration.output_bucket:
@@ -55,7 +55,11 @@ def attach(bucket: Bucket, yes: Yes = False, as_json: AsJson = False, stack: Sta
         agree(f"{PRICE} Turn the events of {name} on?", yes)
         kept = events.turn(True)
         tell(
-            as_json, _facts(name, True, True, kept), f"{name} sends its events to EventBridge now{_others(kept)}", PRICE
+            as_json,
+            _facts(name, True, True, kept),
+            f"{name} sends its events to EventBridge now{_others(kept)}",
+            TAKES_EFFECT,
+            PRICE,
         )
 
 

@@ -1,11 +1,12 @@
 """Turns a bucket's events to EventBridge on and off, and leaves its other notifications as they are.
 
 S3 keeps all notifications of a bucket in one document without a version, and every change replaces the whole document. So the
-document is read, changed, written and read again. Nobody else should change it in the same second.
+document is read, changed, written and read again. Nobody else should change it in the same seconds.
 """
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +20,14 @@ PRICE = (
     f"class, also those that Darkroom does not use. AWS bills {USD_A_MILLION_EVENTS} USD a million; 100,000 events a day make "
     "3.04 USD a month."
 )
+# "After you enable EventBridge, it takes around five minutes for the changes to take effect" (S3 user guide, Enabling Amazon
+# EventBridge, 2026-11)
+TAKES_EFFECT = (
+    "AWS needs about five minutes until events come. Upload then: an upload before that is found only by the sweep, up to half "
+    "an hour later."
+)
+# A bucket's configuration is eventually consistent (S3 user guide, data consistency model, 2026-11).
+READS, SECONDS_BETWEEN_READS = 6, 1.0
 
 
 def exists(s3: Any, bucket: str) -> bool:
@@ -54,7 +63,7 @@ class BucketEvents:
 
     def turn(self, on: bool) -> int:
         """Turn the events on or off, and return the number of other notifications, which are as before. Repeat safe. Raises
-        LostClaim if somebody else changed the notifications at the same time."""
+        LostClaim if S3 does not show the change within some seconds, for instance because somebody else made another one."""
         before = self._document()
         wanted = {name: value for name, value in before.items() if name != EVENT_BRIDGE}
         wanted |= {EVENT_BRIDGE: {}} if on else {}
@@ -62,9 +71,21 @@ class BucketEvents:
         self.s3.put_bucket_notification_configuration(
             Bucket=self.bucket, NotificationConfiguration=wanted, SkipDestinationValidation=True
         )
-        if self._document() != wanted:
-            raise LostClaim(f"somebody else changed the notifications of {self.bucket} at the same time; look at them")
+        if not self._shows(wanted):
+            raise LostClaim(
+                f"S3 does not show the change of {self.bucket}'s notifications: it takes longer than usual, or somebody else "
+                "changed them at the same time. Give the same command again in a minute, and look at them"
+            )
         return sum(len(value) for name, value in wanted.items() if name != EVENT_BRIDGE)
+
+    def _shows(self, wanted: dict[str, Any]) -> bool:
+        """Return whether S3 shows the document that was written, by the last of some reads."""
+        for number in range(READS):
+            if number:
+                time.sleep(SECONDS_BETWEEN_READS)
+            if self._document() == wanted:
+                return True
+        return False
 
     def _document(self) -> dict[str, Any]:
         answer = self.s3.get_bucket_notification_configuration(Bucket=self.bucket)

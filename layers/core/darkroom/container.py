@@ -182,7 +182,7 @@ class Container:
     def sweep(self) -> Sweep:
         """The use case of the sweep function."""
         from darkroom.pipeline import abandoned_multiparts, account_reconciliation, lost_uploads, retiring_models
-        from darkroom.pipeline.sweep import Sweep
+        from darkroom.pipeline.sweep import Round, Sweep
 
         adapters, configuration, abandoned = self.adapters, self.configuration, self.abandoned_multiparts
         lost = lost_uploads.LostUploads(
@@ -205,10 +205,10 @@ class Container:
             settlement=self.settlement,
             providers=adapters.providers,
             rounds={
-                "LostUploads": (lost_uploads.EVERY, lost),
-                "AbandonedUploads": (abandoned_multiparts.EVERY, lambda until: abandoned()),
-                "RetiringModels": (retiring_models.EVERY, lambda until: self.retiring_models()),
-                "Drifted": (account_reconciliation.EVERY, lambda until: self.reconciliation()),
+                "LostUploads": Round(lost_uploads.EVERY, lost, lost.bucket),
+                "AbandonedUploads": Round(abandoned_multiparts.EVERY, lambda until: abandoned()),
+                "RetiringModels": Round(retiring_models.EVERY, lambda until: self.retiring_models()),
+                "Drifted": Round(account_reconciliation.EVERY, lambda until: self.reconciliation()),
             },
             alerts=adapters.alerts,
             clock=adapters.clock,

@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
+from typing import NamedTuple
 
 from darkroom.errors import LostClaim, ProviderSilent
 from darkroom.model import LISTED, UNPUBLISHED, Alarm, Circuit, Job, JobDue, JobStatus
@@ -42,6 +43,16 @@ class SweepFailed(RuntimeError):
     """Some steps failed, and all others were run. The next sweep tries the failed steps again."""
 
 
+class Round(NamedTuple):
+    """A task that the sweep runs seldom. `act` gets the last moment for a call, and returns how many items it handled."""
+
+    every: timedelta
+    act: Callable[[datetime], int]
+    bucket: str = (
+        ""  # a task of a bucket is due at the first sweep of each bucket, however late another one had its turn
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sweep:
     """Runs the steps of one sweep. Repeat safe, also if two sweeps run at the same time."""
@@ -54,9 +65,7 @@ class Sweep:
     binding: Binding
     settlement: Settlement
     providers: Mapping[str, Provider]
-    rounds: Mapping[
-        str, tuple[timedelta, Callable[[datetime], int]]
-    ]  # task → interval, and the task, which returns a count
+    rounds: Mapping[str, Round]  # by the name of the task
     alerts: Alerts
     clock: Clock
 
@@ -229,9 +238,10 @@ class Sweep:
 
     def _task_step(self, task: str, last_call: datetime) -> Callable[[], int]:
         """Return the step that runs a task if the task is due. If too little time is left, the next sweep runs it."""
-        every, act = self.rounds[task]
+        every, act, bucket = self.rounds[task]
+        turn = f"{task}#{bucket}" if bucket else task
         return lambda: (
-            act(last_call) if self.clock() <= last_call and self.queries.take_turn(task, self.clock(), every) else 0
+            act(last_call) if self.clock() <= last_call and self.queries.take_turn(turn, self.clock(), every) else 0
         )
 
 
