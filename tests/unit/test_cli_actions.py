@@ -7,13 +7,17 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from tests.fakes import small_catalogs
 from tests.fakes.application import ApplicationUnderTest, picture
-from tests.fakes.aws_account import INPUT
+from tests.fakes.aws_account import INPUT, OUTPUT
+from tests.fakes.refusing_s3 import RefusingS3
 from tests.rows import each_row
 from tests.unit.cli_support import Stack, deployed, doubted, failed, lost, now, refused, run, sent
 
-from darkroom.errors import LostClaim, ProviderUnavailable, SourceDenied
+from darkroom.aws.staged_results import S3StagedResults
+from darkroom.errors import LostClaim, ProcessUnknown, ProviderUnavailable, SourceDenied
 from darkroom.model import Job, JobStatus, Limits
+from darkroom.output_keys import incoming_key
 from darkroom_cli.commands import actions
 
 
@@ -76,6 +80,44 @@ def test_a_doubt_is_adopted(application: ApplicationUnderTest) -> None:
     job = doubted(application)
     assert "PROCESSING" in run("resolve", job.job_id, "--adopt", job.process.process_id).stdout
     assert now(application, job).status is JobStatus.PROCESSING
+
+
+@pytest.fixture
+def staged(application: ApplicationUnderTest, monkeypatch: pytest.MonkeyPatch) -> Job:
+    """Return a job in doubt after a synchronous call, whose paid result is still staged."""
+    small_catalogs.use(monkeypatch, small_catalogs.book("is_synchronous = true\ncredits = 2"))
+    return doubted(application)
+
+
+def test_a_staged_result_of_a_job_in_doubt_is_told_with_the_command_that_delivers_it(
+    application: ApplicationUnderTest, staged: Job
+) -> None:
+    application.provider.faults["progress"] = [ProcessUnknown("HTTP 404")] * 9
+    shown = " ".join(run("job", "a.jpg").stdout.split())
+    assert f"_darkroom/incoming/{staged.job_id}" in shown
+    assert f"darkroom resolve {staged.job_id[:8]} --adopt process-1" in shown
+    assert "--resubmit" not in shown
+    assert run("resolve", "a.jpg", "--adopt", "process-1").exit_code == 0
+    application.finalize(staged)
+    assert now(application, staged).status is JobStatus.COMPLETED
+
+
+def test_a_result_that_is_no_longer_staged_is_not_spoken_of(application: ApplicationUnderTest, staged: Job) -> None:
+    application.ports["staging"].drop(staged.job_id, "process-1")
+    shown = " ".join(run("job", "a.jpg").stdout.split())
+    assert "_darkroom/incoming" not in shown
+    assert "--adopt PROCESS_ID" in shown
+
+
+def test_whoever_may_not_look_for_a_staged_result_is_told_what_the_ledger_says(
+    application: ApplicationUnderTest, staged: Job
+) -> None:
+    s3 = RefusingS3(application.cloud.s3, {incoming_key(staged.job_id): "denied by a policy"})
+    application.ports["staging"] = S3StagedResults(s3, OUTPUT)  # type: ignore[arg-type]
+    assert "--adopt process-1" in " ".join(run("job", "a.jpg").stdout.split())
+    answer = run("resolve", "a.jpg", "--adopt", "process-1")
+    assert (answer.exit_code, now(application, staged)) == (2, staged)
+    assert "Ask for that permission" in " ".join(answer.stderr.split())
 
 
 def test_a_process_that_nobody_knows_is_not_adopted(application: ApplicationUnderTest) -> None:

@@ -20,7 +20,8 @@ from darkroom_cli.console import exit_codes
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError
 
-DENIED = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"})
+# The answer to a HEAD has no body, so its code is the HTTP status.
+DENIED = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation", "403"})
 BAD_CREDENTIALS = frozenset(
     {
         "ExpiredToken", "ExpiredTokenException", "InvalidAccessKeyId", "InvalidClientTokenId", "InvalidSignatureException",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from darkroom.model import Circuit, Job
+from darkroom.model import Circuit, Job, JobStatus
 from darkroom_cli.jobs.wording import what_happens_next
 
 if TYPE_CHECKING:
@@ -38,11 +38,23 @@ class JobFacts:
 
 
 def gather(deployed: Deployment, job: Job, now: datetime) -> JobFacts:
-    """Read what belongs to the job: its runs, its provider's circuit, and the settings of its upload as they are now."""
+    """Read what belongs to the job: its runs, its provider's circuit, the settings of its upload as they are now, and, if the job
+    is in doubt, whether its result is staged."""
     circuit = deployed.container.adapters.circuits.get(job.provider) if job.provider and not job.is_terminal else None
     given, note = origins(deployed, job) if job.settings else ({}, None)
     runs = deployed.job_queries.runs(job.job_id) or [job]
-    return JobFacts(job, runs, given, note, steps(job, now, circuit), list(what_happens_next(job, circuit)))
+    staged = _staged_process(deployed, job) if job.status is JobStatus.IN_DOUBT else None
+    return JobFacts(job, runs, given, note, steps(job, now, circuit), list(what_happens_next(job, circuit, staged)))
+
+
+def _staged_process(deployed: Deployment, job: Job) -> str | None:
+    """Return the process whose paid result is staged, None if there is none. Who may not look is told what the ledger says."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        return deployed.operate.staged_process(job)
+    except (ClientError, BotoCoreError):
+        return job.process.process_id if job.process and job.process.staged else None
 
 
 def steps(job: Job, now: datetime, circuit: Circuit | None = None) -> list[Step]:

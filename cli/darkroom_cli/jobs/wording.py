@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from darkroom.errors import CURES, ErrorCode
 from darkroom.model import Circuit, Job, JobStatus
-from darkroom.output_keys import report_key
+from darkroom.output_keys import incoming_key, report_key
 from darkroom.pipeline import circuit_breaker
 from darkroom.pipeline.job_lookup import SHORT_ID_DIGITS
 from darkroom_cli.console.terminal import moment
@@ -69,9 +69,9 @@ def _expected(job: Job) -> str:
     return f", expected {moment(job.process.eta)[11:16]}" if job.process else ""
 
 
-def what_happens_next(job: Job, circuit: Circuit | None) -> Iterator[str]:
+def what_happens_next(job: Job, circuit: Circuit | None, staged: str | None = None) -> Iterator[str]:
     """Yield sentences: what Darkroom does next with the job, and what a person must or can do. `circuit` is that of the job's
-    provider, None if it is closed."""
+    provider, None if it is closed. `staged` is the process whose paid result is staged, None if there is none."""
     match job.status:
         case JobStatus.CLAIMED:
             yield from _of_a_waiting_job(job, circuit)
@@ -81,7 +81,7 @@ def what_happens_next(job: Job, circuit: Circuit | None) -> Iterator[str]:
             yield f"Darkroom asks {job.provider} about it, stores the result and settles the credits. Nobody need do anything."
             yield f"If {job.provider} has not finished it by {moment(job.deadline_at)}, it is cancelled there."
         case JobStatus.IN_DOUBT:
-            yield from _of_a_job_in_doubt(job)
+            yield from _of_a_job_in_doubt(job, staged)
         case JobStatus.COMPLETED:
             yield "Nothing. The result is in place, and the credits are settled."
         case JobStatus.SKIPPED:
@@ -125,8 +125,13 @@ def _of_a_sent_job(job: Job) -> Iterator[str]:
     yield f"If the list does not tell by {moment(job.deadline_at)}, the job becomes IN_DOUBT, and a person must decide."
 
 
-def _of_a_job_in_doubt(job: Job) -> Iterator[str]:
+def _of_a_job_in_doubt(job: Job, staged: str | None) -> Iterator[str]:
     command = f"darkroom resolve {job.job_id[:SHORT_ID_DIGITS]}"  # a short id finds every open job
+    if staged is not None:
+        yield f"You must decide. The result is paid, and staged in the output bucket as {incoming_key(job.job_id)}"
+        yield f"To have it delivered, once the bucket takes results: {command} --adopt {staged}"
+        yield f"To end the job without it: {command} --abandon --credits N"
+        return
     yield f"You must decide. Look in {job.provider}'s account for a name that begins with {job.handle.prefix}"
     yield f"If it is there: {command} --adopt PROCESS_ID"
     yield f"If it is not there: {command} --resubmit"

@@ -258,6 +258,7 @@ class Container:
             job_queries=self.adapters.job_queries,
             circuits=self.adapters.circuits,
             intake=self.adapters.intake,
+            staging=self.adapters.staging,
             binding=self.binding,
             settlement=self.settlement,
             finalize=self.finalize,

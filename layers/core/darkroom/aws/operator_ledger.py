@@ -62,10 +62,19 @@ class DynamoOperatorLedger:
         return self._reread(job)
 
     def adopt(
-        self, job: Job, process_id: str, now: datetime, deadline_at: datetime, *, claims_process: bool = False
+        self,
+        job: Job,
+        process_id: str,
+        now: datetime,
+        deadline_at: datetime,
+        *,
+        staged: bool = False,
+        claims_process: bool = False,
     ) -> Job:
-        """`IN_DOUBT` → `PROCESSING`, bound to the process. An earlier request to cancel is dropped. Raises LostClaim,
-        ProcessTaken."""
+        """`IN_DOUBT` → `PROCESSING`, bound to the process. An earlier request to cancel is dropped, and so is the charge of
+        another process. Raises LostClaim, ProcessTaken."""
+        is_bound = job.process is not None and job.process.process_id == process_id
+        gone = [*([] if staged else ["staged"]), *([] if is_bound else ["credits_charged"])]
         bound = {
             "process_id": process_id,
             "eta": now,
@@ -78,9 +87,9 @@ class DynamoOperatorLedger:
             JobStatus.PROCESSING,
             word=JobStatus.PROCESSING,
             due_at=now,
-            set=bound,
+            set=bound | present(staged=staged),
             add={"attempt": 1},
-            remove=["error", "error_code", "cancel_requested_at", "published_at", "staged", *OF_A_LOST_ANSWER],
+            remove=["error", "error_code", "cancel_requested_at", "published_at", *gone, *OF_A_LOST_ANSWER],
         )
         try:
             self.table.transact([step, process_claims.claiming(job, process_id, now)] if claims_process else [step])

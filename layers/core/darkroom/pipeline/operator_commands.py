@@ -28,7 +28,16 @@ from darkroom.pipeline.in_doubt_lookup import chargeable_processes, find_process
 from darkroom.pipeline.process_binding import Binding, claims_process
 from darkroom.pipeline.settlement import Settlement
 from darkroom.pipeline.submit_retries import MESSAGE_LATE
-from darkroom.ports import Circuits, Clock, IntakeQueue, JobQueries, Ledger, OperatorLedger, Provider
+from darkroom.ports import (
+    Circuits,
+    Clock,
+    IntakeQueue,
+    JobQueries,
+    Ledger,
+    OperatorLedger,
+    Provider,
+    StagedResults,
+)
 from darkroom.queue_messages import MAX_DELAY_SECONDS
 from darkroom.setting_words import did_you_mean
 from darkroom.spelling import closest
@@ -48,6 +57,7 @@ class OperatorCommands:
     job_queries: JobQueries
     circuits: Circuits
     intake: IntakeQueue
+    staging: StagedResults
     binding: Binding
     settlement: Settlement
     finalize: Finalize
@@ -60,27 +70,24 @@ class OperatorCommands:
         """Return the job that `reference` names, as `job_lookup.find` reads it. Raises NoSuchJob."""
         return job_lookup.find(reference, self.ledger, self.job_queries, self.input_bucket, self.clock())
 
+    def staged_process(self, job: Job) -> str | None:
+        """Return the process id of the paid result of the job's run that is staged; None if none is, or none ever was because
+        the call was not synchronous. Raises an error of AWS if the operator may not look."""
+        return self.staging.find(job.handle) if job.require_dispatch().send_mode.is_synchronous else None
+
     def adopt(self, reference: str, process_id: str, *, force: bool = False, attempt: int | None = None) -> Job:
-        """Resolve a job in doubt by binding it to the process `process_id`. Raises Inapplicable if the command does not fit.
-        Without `force`, also raises Inapplicable for a process that the provider does not list under the job's handle."""
+        """Resolve a job in doubt by binding it to the process `process_id`. If its result is staged, that result is delivered,
+        and the provider is not asked. Raises Inapplicable if the command does not fit. Without `force`, also raises
+        Inapplicable for a process that the provider does not list under the job's handle."""
         job = self._in_doubt(reference, attempt)
         provider = self.providers[job.require_provider()]
-        try:
-            provider.progress(process_id)
-        except ProcessUnknown:
-            raise Inapplicable(f"{job.provider} knows no process {process_id}") from None
-        is_bound = job.process is not None and job.process.process_id == process_id
-        if not is_bound and not force:
-            listed = _find_or_explain(provider, job, "it is not known whether the process belongs to this job") or ()
-            if process_id not in {found.process_id for found in listed}:
-                raise Inapplicable(
-                    f"{job.provider} does not list process {process_id} under this job's handle {job.handle.prefix}…, so its "
-                    "result may belong to another image. Check it in the provider's account. If it is this job's, use --force"
-                )
-        now = self.clock()
+        is_staged = self.staged_process(job) == process_id
+        if not is_staged:
+            _require_process(provider, job, process_id, force)
+        now, claims = self.clock(), claims_process(provider, job)
         try:
             adopted = self.operator_ledger.adopt(
-                job, process_id, now, now + self.deadline, claims_process=claims_process(provider, job)
+                job, process_id, now, now + self.deadline, staged=is_staged, claims_process=claims
             )
         except ProcessTaken as taken:
             raise Inapplicable(f"{taken}, whose result it is: use --resubmit or --abandon") from None
@@ -89,13 +96,18 @@ class OperatorCommands:
         return adopted
 
     def resubmit(self, reference: str, *, force: bool = False, attempt: int | None = None) -> Job:
-        """Resolve a job in doubt whose submit was not accepted: send the job again. Raises Inapplicable if a process is known.
-        Without `force`, also raises Inapplicable if the provider's list cannot be read."""
+        """Resolve a job in doubt whose submit was not accepted: send the job again. Raises Inapplicable if a process is known,
+        or a result is staged. Without `force`, also raises Inapplicable if the provider's list cannot be read."""
         job = self._in_doubt(reference, attempt)
         if job.process:
             raise Inapplicable(
                 f"process {job.process.process_id} is bound to this run, and a run may be paid only once: use --adopt, or use "
                 "--abandon and then `darkroom rerun`"
+            )
+        staged = self.staged_process(job)
+        if staged is not None:
+            raise Inapplicable(
+                f"the paid result of process {staged} is staged and only waits for its delivery: use --adopt with it"
             )
         provider = self.providers[job.require_provider()]
         listed = _find_or_explain(provider, job, "it is not known whether the job was accepted", force=force)
@@ -214,6 +226,24 @@ class OperatorCommands:
     @property
     def _invocation_ends(self) -> datetime:
         return self.clock() + INVOCATION
+
+
+def _require_process(provider: Provider, job: Job, process_id: str, force: bool) -> None:
+    """Raise Inapplicable if the provider does not know the process; without `force`, also unless the process is bound to the job
+    or listed under its handle."""
+    try:
+        provider.progress(process_id)
+    except ProcessUnknown:
+        raise Inapplicable(f"{job.provider} knows no process {process_id}") from None
+    is_bound = job.process is not None and job.process.process_id == process_id
+    if is_bound or force:
+        return
+    listed = _find_or_explain(provider, job, "it is not known whether the process belongs to this job") or ()
+    if process_id not in {found.process_id for found in listed}:
+        raise Inapplicable(
+            f"{job.provider} does not list process {process_id} under this job's handle {job.handle.prefix}…, so its "
+            "result may belong to another image. Check it in the provider's account. If it is this job's, use --force"
+        )
 
 
 def _find_or_explain(provider: Provider, job: Job, so: str, *, force: bool = False) -> tuple[FoundProcess, ...] | None:

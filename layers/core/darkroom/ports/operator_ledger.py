@@ -18,10 +18,18 @@ class OperatorLedger(Protocol):
         """Terminal → `CLAIMED` with the next run. The earlier run is kept in a separate row."""
 
     def adopt(
-        self, job: Job, process_id: str, now: datetime, deadline_at: datetime, *, claims_process: bool = False
+        self,
+        job: Job,
+        process_id: str,
+        now: datetime,
+        deadline_at: datetime,
+        *,
+        staged: bool = False,
+        claims_process: bool = False,
     ) -> Job:
-        """`IN_DOUBT` → `PROCESSING`, bound to a process that the operator found. With `claims_process` it is claimed for this run
-        in the same transaction. Raises ProcessTaken if another run has claimed it."""
+        """`IN_DOUBT` → `PROCESSING`, bound to a process that the operator found, and whose result may be staged. The charge of
+        another process is forgotten. With `claims_process` the process is claimed for this run in the same transaction. Raises
+        ProcessTaken if another run has claimed it."""
 
     def resubmit(self, job: Job, now: datetime, deadline_at: datetime) -> Job:
         """`IN_DOUBT` without a process → `CLAIMED`. The reservation is released, because the operator knows that the provider
