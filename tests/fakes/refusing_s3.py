@@ -34,6 +34,11 @@ KINDS: dict[str, dict[str, tuple[str, int, str]]] = {
         "head_object": ("400", 400, "Bad Request"),
         "get_object": ("InvalidRequest", 400, "The object was stored using a form of Server Side Encryption."),
     },
+    "not shown yet": {  # the bucket's versioning was enabled a moment ago
+        "head_object": ("404", 404, "Not Found"),
+        "get_object": ("NoSuchKey", 404, "The specified key does not exist."),
+        "get_object_tagging": ("NoSuchKey", 404, "The specified key does not exist."),
+    },
     "behind an outage": dict.fromkeys(("head_object", "get_object", "get_object_tagging"), INTERNAL_ERROR),
 }
 

@@ -10,9 +10,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.fakes import refusing_s3
 from tests.fakes.application import DEADLINE, INVOCATION, MONTH, RETENTION, START, ApplicationUnderTest, picture
 from tests.fakes.aws_account import Cloud, cloud
-from tests.fakes.refusing_s3 import RefusingS3
+from tests.fakes.refusing_s3 import KINDS, RefusingS3
 from tests.integration.intake_support import Intake
 from tests.integration.time_support import LEASE, Replaced, WorkerDied, die
 
@@ -24,7 +25,7 @@ from darkroom.pipeline.message_outcomes import Done, RetryLater
 DAY, HOUR = timedelta(hours=24), timedelta(hours=1)
 MOST_INVOCATIONS = 30  # a broken upload may cost no more invocations than this in a day
 WAITS = ("denied by a policy", "not scanned yet", "under a foreign KMS key", "under a disabled KMS key",
-         "under its uploader's key")  # fmt: skip
+         "under its uploader's key", "not shown yet")  # fmt: skip
 
 
 class Refusing(ApplicationUnderTest):
@@ -105,19 +106,31 @@ def test_a_denied_read_is_tried_eight_times_in_a_quarter_of_an_hour_and_then_rej
     assert refusing.bus.kinds == ["Job Rejected"]
 
 
+@pytest.mark.parametrize("call", ["head_object", "get_object", "get_object_tagging"])
+def test_an_object_that_s3_does_not_show_yet_is_not_taken_for_a_deleted_one(
+    either: Refusing, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    only = {"not shown yet": {call: KINDS["not shown yet"][call]}}
+    monkeypatch.setattr(refusing_s3, "KINDS", only)
+    either.submit(either.put("a.jpg", "not shown yet"))
+    assert (either.job().status, either.job().error_code) == (JobStatus.CLAIMED, ErrorCode.SOURCE_UNREADABLE)
+
+
 def test_the_message_of_a_denied_read_says_who_must_do_what(refusing: Refusing) -> None:
     for number, kind in enumerate(WAITS):
         refusing.submit(refusing.put(f"{number}.jpg", kind))
     policy, scan, foreign, disabled, uploaders = (refusing.of(f"{number}.jpg").error or "" for number in range(5))
+    assert "nobody need do anything" in (refusing.of("5.jpg").error or "")
     assert all("operator" in text and "policy" in text for text in (policy, scan))
     assert all("KmsKeyArns" in text for text in (foreign, disabled))
     assert "the uploader must upload it" in uploaders
     assert "123456789012" not in foreign
 
 
-def test_an_object_that_may_be_read_at_last_is_sent_as_if_it_had_never_waited(refusing: Refusing) -> None:
+@pytest.mark.parametrize("kind", ["not scanned yet", "not shown yet"])
+def test_an_object_that_may_be_read_at_last_is_sent_as_if_it_had_never_waited(refusing: Refusing, kind: str) -> None:
     intake = Intake(refusing)
-    intake.put(refusing.put("a.jpg", "not scanned yet"))
+    intake.put(refusing.put("a.jpg", kind))
     intake.run(timedelta(minutes=5))
     refusing.s3.kinds.clear()
     intake.run(timedelta(minutes=5))

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 from botocore.exceptions import BotoCoreError, ClientError
 
 from darkroom.aws.result_headers import serving_headers
-from darkroom.aws.source_errors import as_source_error
+from darkroom.aws.source_errors import NOT_SHOWN_CODES, as_source_error, not_shown
 from darkroom.errors import SourceDenied, SourceGone
 from darkroom.model import SourceObject, Upload
 
@@ -151,7 +151,20 @@ class S3InputBucket:
         try:
             return cast(dict[str, Any], call(**parameters))
         except ClientError as error:
+            if error.response["Error"]["Code"] in NOT_SHOWN_CODES and self._lists(**parameters):
+                raise not_shown(parameters["Bucket"], parameters["Key"]) from None
             raise as_source_error(error, operation, parameters["Bucket"], key or parameters["Key"]) from None
+
+    def _lists(self, *, Bucket: str, Key: str | None = None, VersionId: str | None = None, **_: Any) -> bool:
+        """Return whether the listing has the object that a request asked for. Who may not list is told that it is gone."""
+        if Key is None:
+            return False  # the request was no request for an object
+        with suppress(ClientError, SourceDenied):
+            return any(
+                entry["VersionId"] == VersionId if VersionId else entry["IsLatest"]
+                for entry in self._versions(Bucket, Key)
+            )
+        return False
 
 
 def _check_etag(upload: Upload, etag: str) -> None:

@@ -11,6 +11,9 @@ from darkroom.errors import SourceDenied, SourceGone, SourceUnreadable
 GONE_CODES = frozenset(
     {"404", "NoSuchKey", "NoSuchVersion", "NotFound", "405", "MethodNotAllowed", "412", "PreconditionFailed"}
 )
+# After versioning was enabled, S3 may answer requests for a new object with these for a quarter of an hour (S3 user guide,
+# "Enabling versioning on buckets"). Only a listing shows then whether the object is there.
+NOT_SHOWN_CODES = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound"})
 # The object is archived and not restored (S3 API reference, GetObject). Its storage class does not show that, because a restored
 # object keeps its class, and an object in an archive tier of Intelligent-Tiering does too.
 ARCHIVED_CODE = "InvalidObjectState"
@@ -40,6 +43,14 @@ def as_source_error(error: ClientError, operation: str, bucket: str, key: str) -
             "the uploader must upload it without that key"
         )
     return error
+
+
+def not_shown(bucket: str, key: str) -> SourceDenied:
+    """Return the error of an object that S3 lists and does not give."""
+    return SourceDenied(
+        f"{bucket}/{key} is listed, but S3 answers that it does not exist, as it may within a quarter of an hour after the "
+        "bucket's versioning was enabled: nobody need do anything; rerun the job if it was refused"
+    )
 
 
 def _who_allows(error: ClientError, code: str) -> str:
