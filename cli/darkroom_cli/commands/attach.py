@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -27,22 +27,10 @@ def attach(bucket: Bucket, yes: Yes = False, as_json: AsJson = False, stack: Sta
     name = _name(bucket)
     with reported():
         deployed = deployment.connect(stack)
-        from darkroom.errors import Inapplicable
-        from darkroom_cli.stack.bucket_events import PRICE, TAKES_EFFECT, BucketEvents, exists
+        from darkroom_cli.stack.bucket_events import PRICE, TAKES_EFFECT, BucketEvents
 
         s3 = deployed.client("s3")
-        if name == deployed.container.configuration.output_bucket:
-            raise Inapplicable(
-                f"{name} is the stack's output bucket, which cannot be its input bucket too: uploads belong in "
-                f"s3://{deployed.input_bucket}"
-            )
-        if name != deployed.input_bucket:
-            if not exists(s3, name):
-                raise Inapplicable(f"there is no bucket {name}; the stack {stack} watches {deployed.input_bucket}")
-            raise Inapplicable(
-                f"the stack {stack} watches the bucket {deployed.input_bucket}, not {name}: first deploy it with "
-                f"InputBucketName={name}"
-            )
+        _refuse_other(deployed, s3, name, stack)
         events = BucketEvents(s3, name)
         events.check_region(s3.meta.region_name)
         if events.are_on():
@@ -98,6 +86,25 @@ def _name(bucket: str) -> str:
     if not name or key:
         raise typer.BadParameter(f"{bucket!r} is not a bucket; write s3://BUCKET", param_hint="BUCKET")
     return name
+
+
+def _refuse_other(deployed: Deployment, s3: Any, name: str, stack: str) -> None:
+    """Raise Inapplicable unless the bucket is the stack's input bucket."""
+    from darkroom.errors import Inapplicable
+    from darkroom_cli.stack.bucket_events import exists
+
+    if name == deployed.container.configuration.output_bucket:
+        raise Inapplicable(
+            f"{name} is the stack's output bucket, which cannot be its input bucket too: uploads belong in "
+            f"s3://{deployed.input_bucket}"
+        )
+    if name == deployed.input_bucket:
+        return
+    if not exists(s3, name):
+        raise Inapplicable(f"there is no bucket {name}; the stack {stack} watches {deployed.input_bucket}")
+    raise Inapplicable(
+        f"the stack {stack} watches the bucket {deployed.input_bucket}, not {name}: first deploy it with InputBucketName={name}"
+    )
 
 
 def _refuse_own(deployed: Deployment, name: str) -> None:

@@ -73,7 +73,8 @@ class OperatorCommands:
     def staged_process(self, job: Job) -> str | None:
         """Return the process id of the paid result of the job's run that is staged; None if none is, or none ever was because
         the call was not synchronous. Raises an error of AWS if the operator may not look."""
-        return self.staging.find(job.handle) if job.require_dispatch().send_mode.is_synchronous else None
+        is_synchronous = job.dispatch is not None and job.dispatch.send_mode.is_synchronous
+        return self.staging.find(job.handle) if is_synchronous else None
 
     def adopt(self, reference: str, process_id: str, *, force: bool = False, attempt: int | None = None) -> Job:
         """Resolve a job in doubt by binding it to the process `process_id`. If its result is staged, that result is delivered,
