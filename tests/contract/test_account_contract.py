@@ -109,13 +109,23 @@ def test_an_account_that_the_vendor_does_not_show_is_not_asked_for(under_test: S
     assert under_test.requests() == []
 
 
-def test_the_fingerprint_is_twelve_hex_digits_that_change_with_the_key(under_test: ProviderUnderTest) -> None:
+def test_the_fingerprint_is_24_hex_digits_of_which_twelve_change_with_the_key(under_test: ProviderUnderTest) -> None:
     before = under_test.provider.key_fingerprint()
     under_test.rotate_key()
     under_test.provider.refresh_key()
     after = under_test.provider.key_fingerprint()
-    assert before != after
-    assert all(len(mark) == 12 and int(mark, 16) >= 0 and mark not in under_test.secrets[0] for mark in (before, after))
+    assert (before[:12] == after[:12], before[12:] == after[12:]) == (False, True)
+    assert all(len(mark) == 24 and int(mark, 16) >= 0 and mark not in under_test.secrets[0] for mark in (before, after))
+
+
+def test_the_other_digits_change_with_the_host_of_the_base_url_and_not_with_its_port(
+    under_test: ProviderUnderTest,
+) -> None:
+    """A simulator that keeps its state gets a new port at each start."""
+    here = under_test.provider.key_fingerprint()
+    restarted, elsewhere = (under_test.moved(host).key_fingerprint() for host in ("127.0.0.1:9", "other.example"))
+    assert here == restarted
+    assert (here[:12] == elsewhere[:12], here[12:] == elsewhere[12:]) == (True, False)
 
 
 def test_a_rotated_key_counts_from_the_refresh_on(under_test: ProviderUnderTest) -> None:

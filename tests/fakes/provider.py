@@ -64,6 +64,7 @@ class FakeProvider:
 
     clock: Clock = field(default=lambda: datetime.now(UTC))
     key: str = field(default="fake-key-1", repr=False)
+    base_url: str = "https://127.0.0.1"
     stored_key: str | None = field(default=None, repr=False)  # the key that the next read of the secret returns
     name: str = "topaz"
     deletes_entries: bool = False
@@ -153,8 +154,8 @@ class FakeProvider:
             self.processes.pop(process_id, None)
 
     def key_fingerprint(self) -> str:
-        """Return the first twelve hex digits of the key's hash."""
-        return hashlib.sha256(f"fake:{self.key}".encode()).hexdigest()[:12]
+        """Return twelve hex digits of the key's hash, and twelve of the hash of the base URL."""
+        return "".join(hashlib.sha256(f"fake:{one}".encode()).hexdigest()[:12] for one in (self.key, self.base_url))
 
     def refresh_key(self) -> None:
         """Use the stored key from now on, if there is one."""

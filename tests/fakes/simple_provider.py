@@ -22,6 +22,7 @@ from darkroom.model import (
     Submission,
 )
 from darkroom.ports import ImageStream, KeptInputs, StageResult
+from darkroom.providers import http_client
 
 PIECE_BYTES = 64 * 1024
 
@@ -73,6 +74,7 @@ class SimpleProvider:
     deletes_entries: bool = False
     inputs: KeptInputs | None = None
     key: str = "a-key"
+    base_url: str = "https://api.example.test"
     next_key: str | None = None  # the key that the next read of the secret returns
     account: Balance | None = None
     estimated: Decimal | None = None  # the credits that it estimates, instead of the plan's
@@ -170,7 +172,7 @@ class SimpleProvider:
         self.processes.pop(process_id, None)
 
     def key_fingerprint(self) -> str:
-        return self.key
+        return http_client.fingerprint(self.key, self.base_url)
 
     def refresh_key(self) -> None:
         self.key = self.next_key or self.key

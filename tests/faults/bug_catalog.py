@@ -36,6 +36,7 @@ OVER = "a job that has ended never changes"
 NEWER = "an older version's result never replaces a newer one's"
 WHOLE = "a result is whole or not there"
 DELIVERED = "every completed job has its result"
+CALLED_FOR = "a charge above the reservation has its alarm"
 TOLD = "every end of a job has its event"
 RUN = "only an operator's rerun raises the run"
 CHARGED = "the ledger spent what the vendor charged"
@@ -74,7 +75,7 @@ IN_GENERAL = (
         "SAME_ATTEMPT left out",
         seeded_bugs.no_same_attempt,
         "people",
-        210,
+        43,
         (ONE_PAID, KNOWN, OVER, BALANCE, COMMITTED, CHARGED),
     ),
     Bug("FROM_STATUS left out", seeded_bugs.no_from_status, "people", 13, (OVER, BALANCE, COMMITTED)),
@@ -99,6 +100,7 @@ IN_GENERAL = (
     Bug("another key's list believed", seeded_bugs.another_keys_list_believed, "doubts", 45, (ONE_PAID, CHARGED)),
     Bug("nothing released when it fails", seeded_bugs.nothing_released_when_it_fails, "mixed", 1, (BALANCE,)),
     Bug("settled twice", seeded_bugs.settled_twice, "mixed", 0, (BALANCE, COMMITTED)),
+    Bug("overrun told late", seeded_bugs.overrun_told_after_the_settlement, "mixed", 69, (CALLED_FOR,)),
     Bug("marked before sent", seeded_bugs.marked_before_sent, "mixed", 12, (TOLD,)),
     Bug("takeover raises the run", seeded_bugs.sweep_raises_the_run, "doubts", 0, (RUN,)),
     Bug("rerun forgets the run before", seeded_bugs.rerun_forgets_the_run, "people", 2, (BALANCE, OVER)),

@@ -83,12 +83,22 @@ def _job(simulation: Simulation, row: Row, *, current: bool) -> None:
             raise InvariantBroken("an abandoned job had its alarm", job_id)
     else:
         _paid(simulation, row, job_id, run)
+        _overrun(simulation, row, job_id)
     if current:
         _told_among_the_dead(simulation, row, job_id)
     if current and status == "COMPLETED":
         _delivered(simulation, row)
     if current and status in ("FAILED", "REJECTED"):
         _reported(simulation, row)
+
+
+def _overrun(simulation: Simulation, row: Row, job_id: str) -> None:
+    """Check that a charge above the reservation raised an alarm, whatever worker died at the settlement."""
+    if number(row, "credits") <= number(row, "credits_reserved"):
+        return
+    simulation.seen["overrun"] += 1
+    if not simulation.alerts.by_job[Alarm.OVERRUN, job_id]:
+        raise InvariantBroken("a charge above the reservation has its alarm", job_id)
 
 
 def _told_among_the_dead(simulation: Simulation, row: Row, job_id: str) -> None:

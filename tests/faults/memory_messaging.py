@@ -84,17 +84,19 @@ class Bus:
 
 @dataclass
 class MemoryAlerts:
-    """Fulfils `ports.Alerts` and counts the alarms. `on_doubt` is called for an alarm about a job in doubt, so that operators
-    can act.
+    """Fulfils `ports.Alerts` and counts the alarms, all in all and by job. `on_doubt` is called for an alarm about a job in
+    doubt, so that operators can act.
     """
 
     scheduler: Scheduler
     rung: Counter[Alarm] = field(default_factory=Counter)
+    by_job: Counter[tuple[Alarm, str]] = field(default_factory=Counter)
     on_doubt: Callable[[], None] = lambda: None
     doubts_at: float = -1.0
 
     def call(self, alarm: Alarm, message: str, **facts: str) -> None:
         self.rung[alarm] += 1
+        self.by_job[alarm, facts.get("job_id", "")] += 1
         if alarm is Alarm.IN_DOUBT:
             self.doubts_at = self.scheduler.seconds
             self.on_doubt()

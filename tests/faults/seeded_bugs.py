@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -190,6 +191,18 @@ def settled_twice(patch: Patch) -> None:
         return publish_event(self, job)
 
     patch.setattr(Settlement, "publish_event", again)
+
+
+def overrun_told_after_the_settlement(patch: Patch) -> None:
+    """Raise the alarm about a charge above the reservation only when the settlement is written."""
+    original = Settlement._settle
+
+    def settle(self: Settlement, job: Any, status: Any, credits: Any, **more: Any) -> Any:
+        ended = self.ledger.settle(job, status, credits, self.clock(), **more)
+        settled: Any = SimpleNamespace(settle=lambda *_, **__: ended)
+        return original(replace(self, ledger=settled), job, status, credits, **more)
+
+    patch.setattr(Settlement, "_settle", settle)
 
 
 def marked_before_sent(patch: Patch) -> None:

@@ -222,20 +222,26 @@ def test_a_404_is_no_proof_where_others_may_have_removed_the_entry(application: 
     application.assert_books_balance()
 
 
+@pytest.mark.parametrize(
+    "changed", [{"key": "another-accounts-key"}, {"base_url": "https://other.example.test"}], ids=["key", "base URL"]
+)
 @pytest.mark.parametrize("charged", [False, True])
-def test_a_404_to_another_key_proves_nothing(application: ApplicationUnderTest, job: Job, charged: bool) -> None:
+def test_a_404_to_another_key_or_at_another_base_url_proves_nothing(
+    application: ApplicationUnderTest, job: Job, charged: bool, changed: dict[str, str]
+) -> None:
     if charged:
         application.provider.become(ProcessState.COMPLETED, credits=Decimal(3))
         application.provider.faults["result"] = [ResultNotReady("the download was cut")]
         with pytest.raises(ResultNotReady):
             application.finalize(job)
     late(application)
-    application.provider.key = "another-accounts-key"
+    vars(application.provider).update(changed)
     application.provider.processes.clear()
     with pytest.raises(ResultNotReady):
         application.finalize(job)
     application.clock.advance(timedelta(hours=1))
     assert application.finalize(job).status == "IN_DOUBT"
+    assert "the API key or the base URL has changed" in (application.job().error or "")
     assert application.cloud.budget("topaz", MONTH)["reserved"] == 1
 
 

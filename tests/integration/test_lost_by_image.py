@@ -183,11 +183,12 @@ def test_a_worker_whose_process_another_job_took_neither_binds_nor_cancels_it(
     assert process.progress.state is ProcessState.RUNNING
 
 
-def test_another_key_proves_nothing(application: ApplicationUnderTest) -> None:
+@pytest.mark.parametrize("changed", [{"key": "another-key"}, {"base_url": "https://other.example.test"}])
+def test_another_key_or_base_url_proves_nothing(application: ApplicationUnderTest, changed: dict[str, str]) -> None:
     lose(application, "a.jpg")
-    application.provider.key = "another-key"
+    vars(application.provider).update(changed)
     resolve(application)
-    assert "key changed" in (application.job().error or "")
+    assert "the API key or the base URL changed" in (application.job().error or "")
     assert application.job().status is JobStatus.IN_DOUBT
 
 

@@ -253,16 +253,33 @@ def test_a_lost_submit_that_the_list_excludes_is_sent_once_more(
     application.assert_books_balance()
 
 
-def test_a_lost_submit_that_was_made_with_another_key_goes_to_a_person(
-    application: ApplicationUnderTest, upload: Upload
+@pytest.mark.parametrize("changed", [{"key": "another-key"}, {"base_url": "https://other.example.test"}])
+def test_a_lost_submit_that_was_made_with_another_key_or_base_url_goes_to_a_person(
+    application: ApplicationUnderTest, upload: Upload, changed: dict[str, str]
 ) -> None:
     application.provider.refusals = [LOST]
     application.submit(upload)
-    application.provider.key = "another-key"
+    vars(application.provider).update(changed)
     application.deliver(upload)
     assert (application.job().status, application.provider.processes) == (JobStatus.IN_DOUBT, {})
+    assert "the API key or the base URL changed" in (application.job().error or "")
     assert application.cloud.budget("topaz", MONTH)["reserved"] == 1
     assert isinstance(application.deliver(upload), Done)
+
+
+@pytest.mark.parametrize("base_url", ["https://api.example.test", "https://other.example.test"])
+def test_a_row_of_version_0_1_0_knows_only_the_key_of_its_submit(
+    application: ApplicationUnderTest, upload: Upload, monkeypatch: pytest.MonkeyPatch, base_url: str
+) -> None:
+    """Jobs under way when the stack is upgraded go on. Nothing shows whether the base URL changed since their submit."""
+    key_digits = application.provider.key_fingerprint()[:12]
+    application.provider.refusals = [LOST]
+    with monkeypatch.context() as earlier_version:
+        earlier_version.setattr(application.provider, "key_fingerprint", lambda: key_digits)
+        application.submit(upload)
+    application.provider.base_url = base_url
+    application.deliver(upload)
+    assert (application.job().status, len(application.provider.processes)) == (JobStatus.PROCESSING, 1)
 
 
 def test_a_process_found_with_another_key_is_still_adopted(application: ApplicationUnderTest, upload: Upload) -> None:

@@ -190,9 +190,19 @@ def test_a_generation_is_ours_by_whichever_attempt_and_each_is_told_once_oldest_
     assert (found or ())[1].state is ProcessState.COMPLETED
 
 
-@each_row(("seconds", "names"), [(-121, []), (-120, ["g-1"]), (0, ["g-1"]), (5_000, ["g-1"])])
-def test_what_was_enqueued_long_before_the_submit_is_not_looked_at(seconds: int, names: list[str]) -> None:
-    assert found_in(Hub(history=[row(1, enqueued_at=SECOND + seconds)])) == names
+@each_row("moment", [0, SECOND - 7_200, SECOND - 601, SECOND - 121, SECOND, SECOND + 5_000])
+@each_row("where", ["queued", "history"])
+def test_a_generation_with_our_link_is_ours_whenever_it_was_enqueued(where: str, moment: int) -> None:
+    """The vendor's clock may be wrong by any time. If this row were skipped, the image would be sent and paid again."""
+    assert found_in(Hub(**{where: [row(1, enqueued_at=moment)]})) == ["g-1"]
+
+
+@each_row(("seconds", "names"), [(-601, []), (-600, None), (-121, None), (0, None), (5_000, None), (-SECOND, None)])
+def test_a_generation_without_an_input_is_not_ours_if_it_was_enqueued_long_before_the_submit(
+    seconds: int, names: list[str] | None
+) -> None:
+    """The last row was enqueued at 0, which is no time."""
+    assert found_in(Hub(history=[lean(1, enqueued_at=SECOND + seconds)])) == names
 
 
 @each_row("moment", [None, "soon", 1e30, float("nan"), [], {}])

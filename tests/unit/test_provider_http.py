@@ -5,6 +5,7 @@ must not do.
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import tracemalloc
 from collections.abc import Iterator
@@ -234,9 +235,25 @@ def test_no_vendor_exception_leaves_a_read(error: Exception) -> None:
     assert caught.value.__suppress_context__
 
 
-def test_fingerprints_tell_keys_apart_without_showing_them() -> None:
-    assert http_client.fingerprint("a") != http_client.fingerprint("b")
-    assert len(http_client.fingerprint("a")) == 12
+def test_a_fingerprint_begins_with_that_of_the_key_which_rows_of_version_0_1_0_hold() -> None:
+    key_digits = hashlib.sha256(b"darkroom:a").hexdigest()[:12]
+    for base_url in ("https://api.example/v1", "https://other.example"):
+        assert http_client.fingerprint("a", base_url)[:12] == key_digits != http_client.fingerprint("b", base_url)[:12]
+        assert len(http_client.fingerprint("a", base_url)) == 24
+
+
+@each_row(
+    ("base_url", "is_same"),
+    [("https://api.example/v1", True), ("https://API.Example/v1/", True), ("https://api.example:8443/v1//", True),
+     ("http://api.example/v1", True), ("https://somebody:secret@api.example/v1", True), ("https://api.example", False),
+     ("https://api.example/V1", False), ("https://api.example/v1/v1", False), ("https://api2.example/v1", False),
+     ("https://[::1]/v1", False), ("https://[bad/v1", False), ("", False)],
+)  # fmt: skip
+def test_a_fingerprint_changes_with_the_host_name_and_the_path_and_nothing_else_of_a_base_url(
+    base_url: str, is_same: bool
+) -> None:
+    same = http_client.fingerprint("a", base_url) == http_client.fingerprint("a", "https://api.example/v1")
+    assert same is is_same
 
 
 @each_row(

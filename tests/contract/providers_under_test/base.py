@@ -125,6 +125,10 @@ class ProviderUnderTest(ABC):
         """Store another API key. The adapter uses it once it reads the key again."""
 
     @abstractmethod
+    def moved(self, host: str) -> Provider:
+        """Return an adapter with the same key, whose base URL leads to another host. It is not called."""
+
+    @abstractmethod
     def unreachable(self) -> Provider:
         """Return an adapter that cannot connect to its vendor."""
 

@@ -56,6 +56,9 @@ class FakeProviderUnderTest(ProviderUnderTest):
     def rotate_key(self, key: str = "another-key") -> None:
         self.fake.stored_key = key
 
+    def moved(self, host: str) -> Provider:
+        return FakeProvider(clock=lambda: self.now, key=KEY, base_url=f"https://{host.partition(':')[0]}")
+
     def unreachable(self) -> Provider:
         for on in ("submit", *CALLS):
             self.add_fault("refused", on=on, times=None)

@@ -162,6 +162,9 @@ class SimulatedProvider(ProviderUnderTest):
     def rotate_key(self, key: str = "another-key") -> None:
         self.keys.stored = key
 
+    def moved(self, host: str) -> Provider:
+        return self.at(f"https://{host}{self.base_path}")
+
     def unreachable(self) -> Provider:
         self._deaf.bind(("127.0.0.1", 0))  # nobody else can get this port, and nobody listens there
         return self.at(f"http://127.0.0.1:{self._deaf.getsockname()[1]}{self.base_path}")

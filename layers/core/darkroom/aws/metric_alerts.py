@@ -17,27 +17,30 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class MetricAlerts:
-    """Counts alerts inside a Lambda handler. Powertools sends the metrics when the handler ends. Implements `ports.Alerts`."""
+    """Counts alerts inside a Lambda handler. Implements `ports.Alerts`."""
 
     def call(self, alarm: Alarm, message: str, **facts: str) -> None:
-        """Add 1 to the metric with the alarm's name, and log an error. An alarm in APART needs the fact `provider`, and also
-        adds 1 to that provider's separate metric."""
+        """Log an error, and add 1 to the metric with the alarm's name. An alarm in APART needs the fact `provider`, and also
+        adds 1 to that provider's separate metric.
+
+        The metric is sent at once, because the worker may be killed before its handler ends, and no other worker may call for
+        the same again.
+        """
         log.error(message, extra={"alarm": alarm.value, **facts})
         metrics = Metrics()
-        metrics.add_metric(name=alarm.value, unit=MetricUnit.Count, value=1)
-        if alarm in APART:
-            apart = {"service": metrics.service or "", "provider": facts["provider"]}
+        stack = {"service": metrics.service or ""}
+        for dimensions in (stack, stack | {"provider": facts["provider"]}) if alarm in APART else (stack,):
             with single_metric(
                 name=alarm.value,
                 unit=MetricUnit.Count,
                 value=1,
                 namespace=metrics.namespace,
-                default_dimensions=apart,
+                default_dimensions=dimensions,
             ):
                 pass
 
     def warn(self, metric: WarningMetric, message: str, *, count: int = 1, **facts: str) -> None:
-        """Add `count` to the metric, and log a warning."""
+        """Add `count` to the metric, and log a warning. Powertools sends the metric when the handler ends."""
         log.warning(message, extra={"note": metric.value, **facts})
         Metrics().add_metric(name=metric.value, unit=MetricUnit.Count, value=count)
 

@@ -2,6 +2,7 @@
 
 from darkroom.model.jobs import (
     GROUPS,
+    KEY_DIGITS,
     LEASE_MARGIN,
     LISTED,
     NOTHING,
@@ -59,6 +60,7 @@ from darkroom.model.uploads import (
 __all__ = [
     "ANY_FORMAT",
     "GROUPS",
+    "KEY_DIGITS",
     "LEASE_MARGIN",
     "LISTED",
     "NOTHING",

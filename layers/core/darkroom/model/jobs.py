@@ -39,6 +39,7 @@ UNPUBLISHED = "UNPUBLISHED"  # the event about the job's end is not sent yet
 LISTED = "LISTED"  # the event is sent, but the provider's list still has the process
 
 LEASE_MARGIN = timedelta(seconds=60)  # a lease ends this long after its invocation, because clocks may differ
+KEY_DIGITS = 12  # of a fingerprint belong to the API key; as many more belong to the base URL
 NOTHING = Decimal(0)  # the credits of a job that was released or not charged
 
 
@@ -86,7 +87,12 @@ class Reservation:
     credits_reserved: Decimal
     credit_price_usd: Decimal
     budget_month: str  # YYYY-MM: the month of the reservation, even if the job ends in a later month
-    key_fingerprint: str | None = None  # the fingerprint of the submit's API key; the settlement removes it
+    key_fingerprint: str | None = None  # `Provider.key_fingerprint` at the submit; the settlement removes it
+
+    def is_of_account(self, key_fingerprint: str) -> bool:
+        """Return whether the submit was made with this API key and base URL. A row of version 0.1.0 has the key's digits alone;
+        they need not be accepted any more once no job of that version can be under way."""
+        return self.key_fingerprint in (key_fingerprint, key_fingerprint[:KEY_DIGITS])
 
 
 @dataclass(frozen=True, kw_only=True)

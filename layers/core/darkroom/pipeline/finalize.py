@@ -176,7 +176,7 @@ class Finalize:
         return self.settlement.cancel(job, "cancelled by an operator; not charged").job
 
     def _settle_unknown_process(self, job: Job, provider: Provider) -> Job:
-        is_foreign, charged = asks_with_another_key(provider, job), job.require_process().credits_charged
+        is_foreign, charged = asks_another_account(provider, job), job.require_process().credits_charged
         if charged is None and self.clock() < job.deadline_at:
             return self.ledger.postpone(job, self.clock(), error="the provider does not know the process yet")
         if self.clock() < job.deadline_at + MAX_SILENCE:
@@ -189,7 +189,10 @@ class Finalize:
                 job, charged, "the provider had finished the process, but no longer knows it"
             )
         if is_foreign:
-            why = "the provider does not know the process, which proves nothing, because the API key has changed since the submit"
+            why = (
+                "the provider does not know the process, which proves nothing, because the API key or the base URL has changed "
+                "since the submit"
+            )
             return self.settlement.leave_in_doubt(job, why)
         if provider.deletes_entries:
             why = "the provider does not know the process, which may have been charged and then removed from its list by others"
@@ -218,14 +221,14 @@ def has_result(provider: Provider, process: ProviderProcess) -> bool:
         return False
 
 
-def asks_with_another_key(provider: Provider, job: Job) -> bool:
-    """Return whether the API key has changed since the submit. A new key may belong to another account, which does not know the
-    process. Raises ResultNotReady if the submit's key is found only after the key was read again."""
-    key_fingerprint = job.require_reservation().key_fingerprint
-    if provider.key_fingerprint() == key_fingerprint:
+def asks_another_account(provider: Provider, job: Job) -> bool:
+    """Return whether the API key or the base URL has changed since the submit. A new key or host may belong to another account,
+    which does not know the process. Raises ResultNotReady if the submit's key is found only after the key was read again."""
+    reservation = job.require_reservation()
+    if reservation.is_of_account(provider.key_fingerprint()):
         return False
     provider.refresh_key()  # another container may have used a newer key
-    if provider.key_fingerprint() == key_fingerprint:
+    if reservation.is_of_account(provider.key_fingerprint()):
         raise ResultNotReady(
             "the provider was asked with an older API key than the job's; it is asked again with the newer one"
         )

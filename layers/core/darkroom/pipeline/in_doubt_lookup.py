@@ -28,7 +28,7 @@ CLOCK_SKEW = timedelta(seconds=20)  # how far two workers' clocks may differ
 # The list is read at these times after a request that ended without an answer. It is read for the last time when it must show the
 # submit.
 LOOKS_AFTER = tuple(timedelta(seconds=seconds) for seconds in (5, 15, 45, 120, 300, 900))
-KEY_CHANGED = "the API key changed since the submit, so this account's list proves nothing"
+ACCOUNT_CHANGED = "the API key or the base URL changed since the submit, so this account's list proves nothing"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,15 +54,15 @@ class InDoubt:
 
     def resolve(self, job: Job) -> Outcome | None:
         """Adopt the staged result, or the process that the provider's list shows, or look again later. Return None if the list
-        proves that nothing was accepted. It is a proof only from `provable_at` on, only if it was read with the submit's API key,
-        and only if no callback about the run contradicts it."""
+        proves that nothing was accepted. It is a proof only from `provable_at` on, only if it was read with the submit's API key
+        at the submit's base URL, and only if no callback about the run contradicts it."""
         provider = self.providers[job.require_provider()]
-        key_fingerprint = job.require_reservation().key_fingerprint
+        reservation = job.require_reservation()
         process_id = self.staging.find(job.handle)
         if process_id is not None:
             return self.binding.bind(provider, job, Submission(process_id, self.clock(), staged=True))
         try:
-            if provider.key_fingerprint() != key_fingerprint:
+            if not reservation.is_of_account(provider.key_fingerprint()):
                 provider.refresh_key()  # another container may have used a newer key
             found = find_processes(provider, job)
         except ProviderSilent as unknown:
@@ -80,8 +80,8 @@ class InDoubt:
                 f"{provider.name} lists only failed calls of this run, and none of them is known to be the lost submit"
             )
             return Done(self.settlement.leave_in_doubt(job, why))
-        if provider.key_fingerprint() != key_fingerprint:
-            return Done(self.settlement.leave_in_doubt(job, KEY_CHANGED))
+        if not reservation.is_of_account(provider.key_fingerprint()):
+            return Done(self.settlement.leave_in_doubt(job, ACCOUNT_CHANGED))
         if job.told is not None:
             # The vendor called back about this run. So it has accepted something, and the list lacks it or was cleared.
             why = f"{provider.name} does not list the lost submit under its name"
@@ -91,8 +91,9 @@ class InDoubt:
     def _resolve_by_image(self, provider: Provider, job: Job) -> Outcome:
         """Adopt the one process that has the job's image, or leave the job in doubt. A found process is never cancelled, because
         nothing but its bytes says whose it is."""
-        if provider.inputs is not None and provider.key_fingerprint() != job.require_reservation().key_fingerprint:
-            return Done(self.settlement.leave_in_doubt(job, KEY_CHANGED))
+        is_same_account = job.require_reservation().is_of_account(provider.key_fingerprint())
+        if provider.inputs is not None and not is_same_account:
+            return Done(self.settlement.leave_in_doubt(job, ACCOUNT_CHANGED))
         try:
             found = self.find_by_image(provider, job, job.require_lost().lost_at + CLOCK_SKEW)
         except ProviderSilent as unknown:

@@ -113,9 +113,14 @@ class Settlement:
         return self.ledger.has_newer_result(job, self.outputs.bucket, list(keys))
 
     def _settle(self, job: Job, status: JobStatus, credits: Decimal, **more: Any) -> Job:
-        ended = self.ledger.settle(job, status, credits, self.clock(), **more)
+        """Write the terminal status, and before it raise the alarm about a charge above the reservation.
+
+        After the settlement, a worker that dies would leave the charge without an alarm for ever. So the alarm may come more than
+        once, and also from a worker whose settlement fails or loses to another one. It says only what the provider charges,
+        which is true in any case, and nothing about what is booked.
+        """
         if job.reservation and credits > job.reservation.credits_reserved:
             had = job.reservation.credits_reserved
             what = f"{job.provider} charged {credits} credits for a job that had reserved {had}"
             self.alerts.call(Alarm.OVERRUN, what, job_id=job.job_id)
-        return ended
+        return self.ledger.settle(job, status, credits, self.clock(), **more)

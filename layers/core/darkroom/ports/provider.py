@@ -84,7 +84,8 @@ class Provider(Protocol):
         """Remove a finished process from the vendor's list. Repeat safe; an unknown process is no error."""
 
     def key_fingerprint(self) -> str:
-        """Return 12 hex digits that change with the API key and do not reveal it."""
+        """Return 24 hex digits that tell accounts apart. The first 12 change with the API key and do not reveal it. The others
+        change with the base URL: its host name and its path."""
 
     def refresh_key(self) -> None:
         """Read the API key again. Repeat safe."""

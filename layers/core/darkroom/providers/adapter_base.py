@@ -38,7 +38,7 @@ class Adapter:
         return bearer(key)
 
     def key_fingerprint(self) -> str:
-        """Return the fingerprint of the API key. The ledger stores it to tell keys apart."""
+        """Return the fingerprint of the API key and the base URL. The ledger stores it to tell accounts apart."""
         return self._api.fingerprint()
 
     def refresh_key(self) -> None:

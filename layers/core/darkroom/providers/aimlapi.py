@@ -26,6 +26,7 @@ from darkroom.ports import ImageStream, ResultLink, StageResult
 from darkroom.providers import http_client, parsing, synchronous
 from darkroom.providers.adapter_base import Adapter
 from darkroom.providers.json_fields import json_fields
+from darkroom.providers.newest_first import SLACK
 
 NAME = "aimlapi"
 CREDITS_PER_USD = 2_000_000
@@ -34,7 +35,6 @@ CREDITS_HEADER = "x-aimlapi-credits-used"
 USD_HEADER = "x-aimlapi-usd-spent"
 PAGE_LIMIT = 100
 MAX_PAGES = 100  # half of the 200 requests a minute that the log allows
-CLOCK_SKEW = timedelta(minutes=2)
 LOG_WINDOW = timedelta(days=7)  # longer than any job's deadline
 
 STATES: Mapping[str, ProcessState] = {
@@ -102,7 +102,7 @@ class Aimlapi(Adapter):
     def find(self, handle: Handle, send_mode: SendMode, since: datetime) -> tuple[FoundProcess, ...]:
         """Return the run's requests from the log, oldest first. Refused requests are included as failed."""
         found: dict[str, FoundProcess] = {}
-        for row in self._log_rows(since - CLOCK_SKEW):
+        for row in self._log_rows(since - SLACK):
             if _belongs_to(row, handle):
                 process = _to_found_process(row)
                 # One id may appear twice, because pages shift while they are read, and because a call that got a 401 is repeated
@@ -128,7 +128,7 @@ class Aimlapi(Adapter):
     def check_key(self) -> None:
         """GET /v2/logs with a page of one row. The list of models is public and shows nothing about a key."""
         now = datetime.now(UTC)
-        page = {"start": _format_time(now - CLOCK_SKEW), "end": _format_time(now), "limit": "1", "offset": "0"}
+        page = {"start": _format_time(now - SLACK), "end": _format_time(now), "limit": "1", "offset": "0"}
         parsing.read_object(self._api.read("GET", "v2/logs", params=page))
 
     def balance(self) -> Balance:
@@ -145,7 +145,7 @@ class Aimlapi(Adapter):
         The last page is the one whose `has_more` is false, or an empty page if pages have no `has_more`. Raises
         ProviderUnavailable instead of ending early, because a request that is missing from the log counts as never made.
         """
-        window = {"start": _format_time(since), "end": _format_time(datetime.now(UTC) + CLOCK_SKEW)}
+        window = {"start": _format_time(since), "end": _format_time(datetime.now(UTC) + SLACK)}
         offset = 0
         for _ in range(MAX_PAGES):
             page = {**window, "limit": str(PAGE_LIMIT), "offset": str(offset)}

@@ -122,5 +122,5 @@ class AuthenticatedClient:
         return send(new_key) if response is None or new_key != key else response
 
     def fingerprint(self) -> str:
-        """Return the fingerprint of the API key. The ledger stores it to tell keys apart."""
-        return http_client.fingerprint(self.keys.get(self.name))
+        """Return the fingerprint of the API key and the base URL. The ledger stores it to tell accounts apart."""
+        return http_client.fingerprint(self.keys.get(self.name), self.base_url)

@@ -29,6 +29,7 @@ from darkroom.errors import (
     SubmitInDoubt,
     Throttled,
 )
+from darkroom.model import KEY_DIGITS
 
 CALL_TIMEOUT = httpx.Timeout(connect=10.0, read=30.0, write=30.0, pool=10.0)  # seconds
 SYNCHRONOUS_TIMEOUT = httpx.Timeout(connect=10.0, read=240.0, write=60.0, pool=10.0)  # seconds; includes the enhancing
@@ -60,9 +61,14 @@ class Keys(Protocol):
         """Read the keys again."""
 
 
-def fingerprint(key: str) -> str:
-    """Return 12 hex digits that tell keys apart and do not reveal the key."""
-    return hashlib.sha256(f"darkroom:{key}".encode()).hexdigest()[:12]
+def fingerprint(key: str, base_url: str) -> str:
+    """Return KEY_DIGITS hex digits that tell keys apart and do not reveal the key, and as many that tell base URLs apart.
+
+    Of the base URL, the host name and the path count. The scheme and the port do not, because local simulators that keep their
+    state get new ports at each start. So another vendor on another port of the same host is not told apart.
+    """
+    place = f"{_host(base_url)}{_path(base_url).rstrip('/')}"
+    return "".join(hashlib.sha256(f"darkroom:{text}".encode()).hexdigest()[:KEY_DIGITS] for text in (key, place))
 
 
 def is_sendable(key: str) -> bool:
@@ -92,10 +98,15 @@ def place(base_url: str) -> str:
 
 
 def _host(base_url: str) -> str:
+    """Return the host name in lower case, or an empty string for a text that is no URL."""
     try:
         return urlsplit(base_url).hostname or ""
     except ValueError:
         return ""
+
+
+def _path(base_url: str) -> str:
+    return urlsplit(base_url).path if _host(base_url) else ""
 
 
 def check_base_url(provider: str, base_url: str) -> None:

@@ -38,13 +38,13 @@ from darkroom.providers.adapter_base import Adapter
 from darkroom.providers.authenticated_client import bearer
 from darkroom.providers.downloads import Downloads
 from darkroom.providers.json_fields import json_fields
+from darkroom.providers.newest_first import SLACK
 
 NAME = "oxen"
 UNITS_PER_USD = 10_000
 PRICE_CACHE_SECONDS = 3600
 PAGE_SIZE = 500
 MAX_PAGES = 100
-CLOCK_SKEW = timedelta(minutes=2)
 GENERATION_ID = re.compile(
     r"[A-Za-z0-9_-]{1,128}"
 )  # the vendor documents a UUID; only such text is put into a URL path
@@ -120,10 +120,11 @@ class Oxen(Adapter):
             yield link
 
     def find(self, handle: Handle, send_mode: SendMode, since: datetime) -> tuple[FoundProcess, ...] | None:
-        """Return the generations whose `input_image` is a link to the run's image, oldest first.
+        """Return the generations whose `input_image` is a link to the run's image, oldest first. Their times do not matter,
+        because the vendor's clock may be wrong, and only this run's links carry its handle.
 
         Return None if nothing is found and that is no proof. This is so for a synchronous call, which has no row, if the lists
-        may be incomplete, and if some row shows its `input_image` in no list.
+        may be incomplete, and if a generation that may be the run's by its time shows its `input_image` in no list.
         """
         if send_mode.is_synchronous:
             return None
@@ -131,14 +132,13 @@ class Oxen(Adapter):
         without_input, with_input = set[str](), set[str]()
         rows, is_whole = self._all_rows()
         for row in rows:
-            if not _may_be_ours(row, since - CLOCK_SKEW):
-                continue
             given = row.get("input_image")
-            (with_input if isinstance(given, str) and given else without_input).add(str(row.get("generation_id")))
             name = link_handles.find_handle(given, handle)
             if name is not None:
                 process = _to_found_process(row, name)
                 found[process.process_id] = process
+            elif _may_be_ours(row, since - SLACK):
+                (with_input if isinstance(given, str) and given else without_input).add(str(row.get("generation_id")))
         if not found and (without_input - with_input or not is_whole):
             return None
         return parsing.oldest_first(found.values(), handle)

@@ -56,11 +56,13 @@ def _in_range(number: Decimal) -> Decimal | None:
 
 
 def read_unix_time(value: object) -> datetime | None:
-    """Return the time for Unix seconds, given as a number or as text; None for anything else."""
+    """Return the time for Unix seconds above 0, given as a number or as text; None for anything else. assumed: a vendor that
+    says 0 has no time yet."""
     if isinstance(value, bool):
         return None
     try:
-        return datetime.fromtimestamp(float(value), UTC)  # type: ignore[arg-type]
+        seconds = float(value)  # type: ignore[arg-type]
+        return datetime.fromtimestamp(seconds, UTC) if seconds > 0 else None
     except (TypeError, ValueError, OverflowError, OSError):
         return None
 
