@@ -90,8 +90,14 @@ def _arrivals(
     """Yield the pictures of the folder as they arrive, without end. A None means that there is none now."""
     settings = uploads.parse_settings(request.settings, parameters)
     find = partial(screening.found, request.folder, request.out, settings, parameters)
+    taken: dict[str, Item] = {}
     for ready in hot_folder.arrivals(hot_folder.patient(find, request.say)):
-        files = screening.screen(account.in_order(ready), request.out, real, paid=paid) if ready else Screened()
+        files = Screened()
+        if ready:
+            files = screening.screen(
+                account.in_order(ready), request.out, real, paid=paid, earlier=list(taken.values())
+            )
+            taken |= {item.key: item for item in (*files.to_do, *files.done_before)}
         yield from files.unusable
         yield from files.to_do
         yield None
