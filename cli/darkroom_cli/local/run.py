@@ -109,10 +109,12 @@ def _checked(request: Request, parameters: Mapping[str, str]) -> tuple[Cast, lis
         raise UnusableSetting("--watch and --again do not go together. Run --again first, and then --watch.")
     option_checks.check_parameters(parameters)
     option_checks.check_for_a_run(parameters)
-    option_checks.check_faults(simulator_processes.faults_by_vendor(request.faults))
+    faults = simulator_processes.faults_by_vendor(request.faults)
+    option_checks.check_faults(faults)
     settings = uploads.parse_settings(request.settings, parameters)
     who = cast(request.key, parameters)
     who.check(settings)
+    who.check_simulated(faults, request.speed)
     option_checks.check_settings(settings, parameters, who.providers, _presets(request.folder))
     request.say(f"Looking at {request.folder} …")  # at once: to read 40,000 headers takes a while
     return who, screening.pictures(request.folder, request.out, settings, parameters, request.watch)

@@ -38,9 +38,11 @@ def pictures(
     folder: Path, out: Path, settings: Mapping[str, str], parameters: Mapping[str, str], may_be_none: bool = False
 ) -> list[Item]:
     """Return the pictures below `folder`. If `out` is below `folder`, the results in it are left out. Raises UnusableSetting if
-    there is no picture, or if `out` is `folder`, because results would replace the pictures."""
+    there is no picture, or if `out` is `folder` or contains it: results would replace the pictures, or count as such."""
     if out.resolve() == folder.resolve():
         raise UnusableSetting("--out is FOLDER itself, so results would replace the originals. Give another folder.")
+    if folder.resolve().is_relative_to(out.resolve()):
+        raise UnusableSetting("--out contains FOLDER, so its pictures would count as results. Give another folder.")
     items = found(folder, out, settings, parameters)
     if not items and not may_be_none:
         endings = " ".join(sorted(picture_suffixes(settings, parameters)))
