@@ -14,6 +14,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.rows import each_row
 from typer.testing import CliRunner
 
@@ -64,12 +66,26 @@ def test_a_result_in_another_format_counts(photo: Item, out: Path) -> None:
     assert Done(out).has(photo)
 
 
-@pytest.mark.parametrize("key", ["=1+1.jpg", "ünï 写真.jpg", "-a.jpg", 'a",b.jpg'])
+@pytest.mark.parametrize(
+    "key", ["=1+1.jpg", "ünï 写真.jpg", "-a.jpg", 'a",b.jpg', "'c.jpg", "'90s.jpg", "'=a.jpg", "''-a.jpg"]
+)
 def test_a_name_that_a_spreadsheet_would_read_as_a_formula_is_recognised(photo: Item, out: Path, key: str) -> None:
     odd = replace(photo, key=key)
     completed(odd, out, key)
     assert Done(out).has(odd)
     assert not Done(out).has(replace(photo, key=f"other-{key}"))
+    assert not Done(out).has(replace(photo, key=f"'{key}"))
+    assert credits_csv.named_results(out) == {key}
+
+
+@given(st.text(alphabet="'=+-@ ab,\"é\u200d\x1b\n", min_size=1))
+def test_a_cell_is_no_formula_and_gives_back_the_name_that_was_written(name: str) -> None:
+    assert not credits_csv.cell(name).startswith(("=", "+", "-", "@"))
+    assert credits_csv.name_in(credits_csv.cell(name)) == name
+
+
+def test_a_row_that_an_older_version_wrote_is_understood() -> None:
+    assert [credits_csv.name_in(cell) for cell in ("'=1+1.jpg", "'c.jpg", "c.jpg")] == ["=1+1.jpg", "'c.jpg", "c.jpg"]
 
 
 def test_a_file_that_changed_is_done_again(photo: Item, out: Path) -> None:

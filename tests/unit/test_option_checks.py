@@ -74,6 +74,29 @@ def test_what_only_a_bucket_of_ones_own_makes_sense_of_is_refused(tmp_path: Path
     assert refused(tmp_path, "--parameter", "InputPrefix=photos/") == OF_BUCKETS
 
 
+@pytest.mark.parametrize("command", ["run", "up"])
+@pytest.mark.parametrize(("option", "value"), [("--fault", "cut:result"), ("--speed", "50")])
+def test_what_is_for_a_simulator_is_refused_where_the_real_provider_takes_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, option: str, value: str
+) -> None:
+    monkeypatch.setenv("TOPAZ_API_KEY", "a-real-key")
+    place = (
+        [str(tmp_path), "--out", str(tmp_path / "out")] if command == "run" else ["--state", str(tmp_path / "state")]
+    )
+    answer = CliRunner().invoke(app, ["local", command, *place, option, value])
+    assert answer.exit_code == 2
+    assert answer.output.startswith(f"{option}")
+    assert "because TOPAZ_API_KEY is set" in answer.output
+
+
+def test_a_folder_for_results_that_contains_the_pictures_is_named_as_the_fault(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.jpg").write_bytes(b"picture")
+    answer = CliRunner().invoke(app, ["local", "run", str(tmp_path / "in"), "--out", str(tmp_path)])
+    assert answer.exit_code == 2
+    assert answer.output.splitlines()[-1].startswith("--out contains FOLDER")
+
+
 def test_watching_a_folder_does_nothing_again(tmp_path: Path) -> None:
     assert refused(tmp_path, "--watch", "--again").startswith("--watch and --again do not go together.")
 

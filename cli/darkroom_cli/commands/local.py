@@ -142,11 +142,13 @@ def up(
     with local_extras("local up"):
         from darkroom_local.folder import uploads
         from darkroom_local.run import option_checks
-        from darkroom_local.stack import background, simulator_processes
+        from darkroom_local.stack import background, provider_choice, simulator_processes
     with reported():
         chosen = uploads.parse_parameters(parameter or [])
         option_checks.check_parameters(chosen)
-        option_checks.check_faults(simulator_processes.faults_by_vendor(fault or []))
+        faults = simulator_processes.faults_by_vendor(fault or [])
+        option_checks.check_faults(faults)
+        provider_choice.cast(_api_key(), chosen).check_simulated(faults, speed)
         if background.standing_stack(_state(state)) is None:
             # On standard error, because `eval "$(darkroom local up)"` hides standard output, and the real API charges.
             typer.echo(f"# starting the embedded cloud with {wording.providers(_api_key())} …", err=True)

@@ -90,8 +90,14 @@ def _arrivals(
     """Yield the pictures of the folder as they arrive, without end. A None means that there is none now."""
     settings = uploads.parse_settings(request.settings, parameters)
     find = partial(screening.found, request.folder, request.out, settings, parameters)
+    taken: dict[str, Item] = {}
     for ready in hot_folder.arrivals(hot_folder.patient(find, request.say)):
-        files = screening.screen(account.in_order(ready), request.out, real, paid=paid) if ready else Screened()
+        files = Screened()
+        if ready:
+            files = screening.screen(
+                account.in_order(ready), request.out, real, paid=paid, earlier=list(taken.values())
+            )
+            taken |= {item.key: item for item in (*files.to_do, *files.done_before)}
         yield from files.unusable
         yield from files.to_do
         yield None
@@ -103,10 +109,12 @@ def _checked(request: Request, parameters: Mapping[str, str]) -> tuple[Cast, lis
         raise UnusableSetting("--watch and --again do not go together. Run --again first, and then --watch.")
     option_checks.check_parameters(parameters)
     option_checks.check_for_a_run(parameters)
-    option_checks.check_faults(simulator_processes.faults_by_vendor(request.faults))
+    faults = simulator_processes.faults_by_vendor(request.faults)
+    option_checks.check_faults(faults)
     settings = uploads.parse_settings(request.settings, parameters)
     who = cast(request.key, parameters)
     who.check(settings)
+    who.check_simulated(faults, request.speed)
     option_checks.check_settings(settings, parameters, who.providers, _presets(request.folder))
     request.say(f"Looking at {request.folder} …")  # at once: to read 40,000 headers takes a while
     return who, screening.pictures(request.folder, request.out, settings, parameters, request.watch)

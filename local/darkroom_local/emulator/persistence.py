@@ -1,7 +1,7 @@
 """Keeps the data of an embedded cloud on disk, so that nothing is lost if it is killed: tables in a journal, results in files.
 
-`keep` changes ministack 1.5.33 from inside. A write to a table is on the disk before the cloud answers. If it cannot be written,
-the cloud ends immediately, so that every paid job is on the disk. This module must not know what the rows mean.
+`keep` changes ministack 1.5.33 from inside. A write to a table, and a result, is on the disk before the cloud answers. If it
+cannot be written, the cloud ends immediately, so that every paid job is on the disk. This module must not know what rows mean.
 """
 
 from __future__ import annotations
@@ -34,10 +34,11 @@ def keep(journal: Path, results: Path) -> None:
         s3,
         {
             "_persist_object": "obj",
-            "_persist_displaced_version": "bucket_name",
+            "_persist_displaced_version": "prior_obj",
+            "_version_file_exists": "version_id",
             "_load_persisted_bucket": "bucket_path",
         },
-        ("handle_request", "DATA_DIR", "S3_PERSIST", "_buckets"),
+        ("handle_request", "DATA_DIR", "S3_PERSIST", "_buckets", "_object_versions"),
     )
     name_buckets_alike()
     _Tables(dynamodb, journal).attach()
@@ -143,8 +144,7 @@ class _Tables:
         try:
             self._journal.append(changes)
         except OSError as error:
-            print(_UNWRITABLE.format(error), file=sys.stderr, flush=True)
-            os._exit(1)
+            _end_unwritable(error)
 
     def _fill(self) -> None:
         if not self._rows:
@@ -153,6 +153,12 @@ class _Tables:
             rows, self._rows = self._rows, {}
             for (pk, sk), row in rows.items():
                 self._set(table, pk, sk, row)
+
+
+def _end_unwritable(why: object) -> None:
+    """End the cloud immediately, so that it acknowledges nothing that a next run would not find."""
+    print(_UNWRITABLE.format(why), file=sys.stderr, flush=True)
+    os._exit(1)
 
 
 def _keep_results(s3: Any, results: Path) -> None:
@@ -167,10 +173,20 @@ def _keep_results(s3: Any, results: Path) -> None:
     def persist_object(bucket: str, key: str, obj: Any) -> None:
         if _RESULT_BUCKET in bucket:
             persist(bucket, key, obj)
+            if (
+                obj["body"] is not None
+            ):  # ministack only logs the error, and takes the body away once the file is written
+                _end_unwritable(f"the result {key!r} was not written")
+            for version in s3._object_versions.get((bucket, key), []):
+                if version["version_id"] == obj.get("version_id"):
+                    version["data"] = None  # its readers take the file then; otherwise memory would hold each result
 
-    def persist_displaced(bucket: str, *details: Any) -> None:
+    def persist_displaced(bucket: str, key: str, prior: Any, versioning: str) -> None:
         if _RESULT_BUCKET in bucket:
-            displaced(bucket, *details)
+            displaced(bucket, key, prior, versioning)
+            version = prior and prior.get("version_id")
+            if version and not s3._version_file_exists(bucket, key, version):
+                _end_unwritable(f"an earlier result {key!r} was not written")
 
     async def handle_request(*request: Any, **more: Any) -> Any:
         for name in [name for name in waiting if name in s3._buckets]:

@@ -50,6 +50,15 @@ def result_keys(item: Item) -> tuple[str, ...]:
     """Return all keys that the item's result may get, as far as that is known before submit looks at the bytes."""
     if not folder_files.output_of(rules.parsed(item.files)).changes_key:
         return output_keys.result_keys(item.key)
+    return _planned_keys(item)
+
+
+def likeliest_key(item: Item) -> str:
+    """Return the key that the item's result will get, as far as that is known before submit looks at the bytes."""
+    return next(iter(_planned_keys(item)), item.key)
+
+
+def _planned_keys(item: Item) -> tuple[str, ...]:
     with suppress(Refusal):
         plan = plan_of(item, item.parameters, providers(), Limits({}, Decimal(0), {}, {}))
         if plan is not None:

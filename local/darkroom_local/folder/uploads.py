@@ -69,6 +69,7 @@ class Sent:
     job_id: str
     item: Item
     source: Source
+    version: str = ""  # the id of the object's version, if the bucket has versions
 
 
 def picture_suffixes(settings: Mapping[str, str], parameters: Mapping[str, str]) -> frozenset[str]:
@@ -129,7 +130,8 @@ def upload(s3: Any, bucket: str, item: Item, version: str = "") -> Sent:
                 Metadata=metadata,
                 ContentType=mimetypes.guess_type(item.path.name)[0] or "application/octet-stream",
             )
-    return Sent(job_id(s3, bucket, item.key, answer.get("VersionId")), item, source)
+    made = answer.get("VersionId")
+    return Sent(job_id(s3, bucket, item.key, made), item, source, made or "")
 
 
 @contextlib.contextmanager
@@ -154,7 +156,7 @@ def uploaded(s3: Any, bucket: str, item: Item) -> Sent | None:
         version = s3.head_object(Bucket=bucket, Key=item.key).get("VersionId")
     except ClientError:
         return None
-    return Sent(job_id(s3, bucket, item.key, version), item, source_of(item.path.stat()))
+    return Sent(job_id(s3, bucket, item.key, version), item, source_of(item.path.stat()), version or "")
 
 
 def source_of(stat: os.stat_result) -> Source:

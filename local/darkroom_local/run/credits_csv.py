@@ -13,6 +13,7 @@ import hashlib
 import itertools
 import json
 import os
+import re
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from io import FileIO, StringIO
@@ -46,6 +47,9 @@ _NEEDED = frozenset(
         "settings",
     }
 )
+# A text that begins so gets a "'" before it. A "'" of its own is passed over, so that "=a" and "'=a" have different cells.
+_GUARDED = re.compile("'*[=+@-]")
+_ESCAPED = re.compile(r"\\(?:[nrt]|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
 _DECIDING_PARAMETERS = ("DefaultSettings", "Provider")  # the stack parameters that change the results
 
 
@@ -63,7 +67,7 @@ class Receipts:
     def add(self, outcome: Outcome) -> None:
         """Write a row for an outcome immediately. Raises Unwritable."""
         with _told(self._out):
-            _write(self._file, [_cell(value) for value in self._row(outcome)])
+            _write(self._file, [cell(value) for value in self._row(outcome)])
         if outcome.job.credits is not None:
             self._settled.add(outcome.job.job_id)
 
@@ -117,7 +121,7 @@ def ended_jobs(out: Path, again: bool = False) -> set[str]:
 
 def named_results(out: Path) -> frozenset[str]:
     """Return the keys of the results that a row names. Any other file in the folder belongs to the operator."""
-    return frozenset(row["result"].removeprefix("'") for row in _rows_of(out) if row["result"])
+    return frozenset(name_in(row["result"]) for row in _rows_of(out) if row["result"])
 
 
 def requests(out: Path) -> dict[str, dict[str, str]]:
@@ -144,18 +148,18 @@ class Done:
     def has(self, item: Item, real: Collection[str] = ()) -> bool:
         """Return whether the result of this unchanged file with the same settings is in the folder. A simulated result does not
         count if a provider in `real` would make it now. Raises OSError if the file cannot be read."""
-        return any(self._is_of(item, result, real) for result in self._results_of.get(_cell(item.key), ()))
+        return any(self._is_of(item, result, real) for result in self._results_of.get(cell(item.key), ()))
 
     def _is_of(self, item: Item, result: str, real: Collection[str]) -> bool:
         row = self._by_result[result]
-        if row["settings"] != _cell(asked_for(item)):
+        if row["settings"] != cell(asked_for(item)):
             return False
         if row["api"] == SIMULATED and row["provider"] in real:
             return False
         source = source_of(item.path.stat())
         is_same = (row["source_bytes"], row["source_modified_ns"]) == (str(source.size_bytes), str(source.modified_ns))
         with contextlib.suppress(UnsafeKey):
-            return is_same and safe_target(self._out, result.removeprefix("'")).is_file()
+            return is_same and safe_target(self._out, name_in(result)).is_file()
         return False
 
 
@@ -165,6 +169,19 @@ def asked_for(item: Item) -> str:
     stack = {name: item.parameters[name] for name in _DECIDING_PARAMETERS if item.parameters.get(name)}
     files = {place: hashlib.sha256(body).hexdigest()[:16] for place, body in item.files}
     return json.dumps(said | stack | files, sort_keys=True)
+
+
+def cell(value: object) -> str:
+    """Return the value as the text of a cell that no spreadsheet takes for a formula."""
+    text = "" if value is None else progress_display.visible(value)
+    return f"'{text}" if _GUARDED.match(text) else text
+
+
+def name_in(written: str) -> str:
+    """Return the name of a file from its cell. No name has a backslash, because `safe_target` refuses it, so that each backslash
+    belongs to a character that `visible` escaped."""
+    name = _ESCAPED.sub(lambda found: found[0].encode().decode("unicode_escape"), written)
+    return name[1:] if name.startswith("'") and _GUARDED.match(name[1:]) else name
 
 
 def _rows_of(out: Path) -> list[dict[str, str]]:
@@ -223,9 +240,3 @@ def _ends_a_line(path: Path) -> bool:
     with path.open("rb") as file:
         file.seek(-1, os.SEEK_END)
         return file.read(1) == b"\n"
-
-
-def _cell(value: object) -> str:
-    """Return the value as the text of a cell that no spreadsheet takes for a formula."""
-    text = "" if value is None else progress_display.visible(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text

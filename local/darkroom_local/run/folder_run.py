@@ -6,7 +6,6 @@ It works on a stack that runs already. It must not start or stop a stack.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -17,18 +16,22 @@ from rich.console import Console
 
 from darkroom_local.folder import uploads
 from darkroom_local.folder.uploads import Item, Sent
-from darkroom_local.results import downloads
+from darkroom_local.results import cloud_copies, downloads
 from darkroom_local.results.downloads import Outcome
 from darkroom_local.results.job_views import JobView, read_jobs
-from darkroom_local.run import closing_report, credits_csv, progress_display
+from darkroom_local.run import closing_report, credits_csv, intake, progress_display
 from darkroom_local.run.credits_csv import CREDITS_FILE, Receipts
+from darkroom_local.run.open_uploads import OpenUploads
 from darkroom_local.run.screening import Screened
 from darkroom_local.run.upload_identity import version_of
 from darkroom_local.stack.local_stack import LocalStack
 
 _LOOK_SECONDS = 0.25
 _PAUSE_SHARE = 4  # the pause after a look is four times as long as the look, so that uploads and functions get CPU time
-_SAVED_A_LOOK = 8  # at most so many results are saved before the next look, so that the display stays up to date
+_SAVE_SECONDS = 1.0  # after a look, results are saved for so long, so that the display stays up to date
+_LAST_SAVES_SECONDS = (
+    10.0  # a run that ends early saves for so long; the account keeps the other results for the next run
+)
 _STALL_SECONDS = 1800.0  # the run ends if no job changes for so long; polls come at least every 600 s
 _INTAKE_SECONDS = 120.0  # the run ends if no upload is taken in for so long, because then the intake does not work
 _SUBMIT_SECONDS = (
@@ -57,7 +60,7 @@ def run(
     An outcome among the items is that of a file that cannot be uploaded. A None means that no item is there now.
 
     Once `is_leaving` returns True, the run sends no more, and follows only jobs that a provider has. With `again`, results that
-    an earlier run paid for and could not save are made again. If the run ends early, all paid results that are ready are saved
+    an earlier run paid for and could not save are made again. If the run ends early, paid results that are ready are saved
     first, and the exception has a note about the others. Raises Stalled, Unwritable.
     """
     real = set(stack.providers) - set(stack.simulator_urls)
@@ -65,6 +68,7 @@ def run(
         jobs = _Jobs(stack, out, rows, show, wait, credits_csv.ended_jobs(out, again))
         try:
             for item in items:
+                jobs.make_room(stall_seconds, is_leaving)
                 if is_leaving():
                     break
                 jobs.take(item, stall_seconds)
@@ -127,6 +131,7 @@ class _Jobs:
         self._sent: dict[str, Sent] = {}
         self._views: dict[str, JobView] = {}
         self._saved: dict[str, Outcome] = {}  # the id of a job, or the key of an item without one → its outcome
+        self._open = OpenUploads()
         self._order: dict[str, None] = {}  # the same ids and keys, in the order of the items
         self._sending: Item | None = None
         self._folder_files: dict[str, bytes] = {}  # what the input bucket has of them, by key
@@ -145,16 +150,32 @@ class _Jobs:
         elif arrival is not None:
             self._keep(arrival)
         else:
-            self._look_when_due()
-            self._check_for_a_stall([job for job in self._views.values() if not job.is_over], stall_seconds)
+            self._follow_a_while(stall_seconds)
             self._wait(_LOOK_SECONDS)
+
+    def make_room(self, stall_seconds: float, is_leaving: Callable[[], bool]) -> None:
+        """Wait until another item may be sent, or the run is leaving, or nothing that is open ends by itself. Raises Stalled."""
+        while self._must_wait() and not is_leaving():
+            self._follow_a_while(stall_seconds)
+            if self._must_wait():
+                self._wait(_LOOK_SECONDS)
+
+    def _must_wait(self) -> bool:
+        return self._open.is_full() and not self._open.are_all_in(self._saved)
+
+    def _follow_a_while(self, stall_seconds: float) -> None:
+        self._look_when_due()
+        self._check_for_a_stall([job for job in self._views.values() if not job.is_over], stall_seconds)
 
     def send(self, item: Item) -> None:
         """Upload one item. If it is time, also look at the other jobs. Once a result could not be written, nothing more is sent,
-        because the next result would most likely be lost too."""
+        because the next result would most likely be lost too. Nor is it if there is no room."""
         if self._has_lost:
             why = "An earlier result could not be written, so nothing more was sent."
             return self._keep(downloads.not_sent(item, why, "Make that result's place writable, then run again."))
+        if self._open.is_full():
+            why = "All pictures that may be open at once are in doubt or wait for you, so nothing more was sent."
+            return self._keep(downloads.not_sent(item, why, "Do what is said about those. Then run again."))
         self._sending = item
         try:
             self._put_folder_files(item)
@@ -180,10 +201,11 @@ class _Jobs:
         while True:
             if is_leaving() and not is_draining:
                 is_draining = True
-                _end_intake(self._stack)
+                intake.end(self._stack)
                 self._show.draining()
-            in_work = is_draining and _messages_in_work(self._stack)  # read before the look, which then sees their jobs
-            self._look(_SAVED_A_LOOK)
+            # This is read before the look, which then sees their jobs.
+            in_work = is_draining and intake.messages_in_work(self._stack)
+            self._look(_SAVE_SECONDS)
             awaited = [
                 job for job in self._views.values() if not job.is_over and (job.may_be_charged or not is_draining)
             ]
@@ -201,15 +223,16 @@ class _Jobs:
             raise Stalled(_why_stalled(self._stack, what))
 
     def save_what_is_there(self) -> None:
-        """Stop submits and save the results of jobs that are over. Use this for a run that ends early."""
+        """Stop submits and save the results of jobs that are over, for ten seconds. Use this for a run that ends early."""
         with contextlib.suppress(Exception):  # results are saved even if the submits cannot be stopped
-            _end_intake(self._stack)
+            intake.end(self._stack)
         if self._sending and (sent := uploads.uploaded(self._s3, self._stack.input_bucket, self._sending)):
             self._note(sent)
-        until = time.monotonic() + _SUBMIT_SECONDS
+        began = time.monotonic()
+        until = began + _SUBMIT_SECONDS
         while True:
-            in_work = _messages_in_work(self._stack)  # read before the look, which then sees their jobs
-            self._look(None)
+            in_work = intake.messages_in_work(self._stack)  # read before the look, which then sees their jobs
+            self._look(began + _LAST_SAVES_SECONDS - time.monotonic())
             is_submitting = in_work > 0 or any(job.is_submitting for job in self._views.values())
             if not is_submitting or time.monotonic() > until:
                 return
@@ -229,28 +252,39 @@ class _Jobs:
 
     def _look_when_due(self) -> None:
         if time.monotonic() >= self._look_at:
-            self._look(_SAVED_A_LOOK)
+            self._look(_SAVE_SECONDS)
 
-    def _look(self, at_most: int | None) -> None:
-        """Read the rows of the open jobs, show them, and save the results of at most `at_most` jobs that are over."""
+    def _look(self, save_seconds: float) -> None:
+        """Read the rows of the open jobs, show them, and save results of jobs that are over for `save_seconds`, at least one."""
         began = time.monotonic()
         open_jobs = [job_id for job_id, job in self._views.items() if not job.is_over]
         fresh = read_jobs(self._dynamodb, self._stack.outputs["LedgerTable"], open_jobs)
         has_news = any(self._views[job_id] != job for job_id, job in fresh.items())
         self._views |= fresh
         self._show.update({job_id: (self._sent[job_id].item, job) for job_id, job in self._views.items()})
-        for job in itertools.islice(self._unsaved(), at_most):
-            self._keep(
-                downloads.fetch(self._s3, self._stack.output_bucket, self._sent[job.job_id], job, self._out, self._ours)
-            )
+        looked = time.monotonic()
+        for job in self._unsaved():
+            self._save(job)
             has_news = True
+            if time.monotonic() - looked > save_seconds:
+                break
         ended = time.monotonic()
         self._changed_at = ended if has_news else self._changed_at
-        self._look_at = ended + max(_LOOK_SECONDS, _PAUSE_SHARE * (ended - began))
+        self._look_at = ended + max(_LOOK_SECONDS, _PAUSE_SHARE * (looked - began))
+
+    def _save(self, job: JobView) -> None:
+        """Bring the job's result home and write its row. Then the cloud need not hold the picture any longer."""
+        sent, stack = self._sent[job.job_id], self._stack
+        outcome = downloads.fetch(self._s3, stack.output_bucket, sent, job, self._out, self._ours)
+        self._keep(outcome)
+        if cloud_copies.may_go(outcome):
+            cloud_copies.remove(self._s3, stack.input_bucket, stack.output_bucket, sent, outcome)
+            self._open.remove(job.job_id)
 
     def _note(self, sent: Sent) -> None:
         if sent.job_id in self._views and self._views[sent.job_id].is_over:
             return  # the same content was sent before, and has its result
+        self._open.add(sent)
         self._order[sent.job_id] = None
         self._sent[sent.job_id], self._views[sent.job_id] = sent, JobView(sent.job_id)
         self._changed_at = time.monotonic()
@@ -269,22 +303,6 @@ class _Jobs:
         if outcome.result:
             self._ours.add(outcome.result.relative_to(self._out.resolve()).as_posix())
         self._has_lost |= outcome.is_lost
-
-
-def _end_intake(stack: LocalStack) -> None:
-    """Stop submits: messages that wait in the intake queue or come to it stay there. Submits that are under way go on."""
-    functions, queue = stack.endpoint.client("lambda"), stack.outputs["IntakeQueueUrl"].rpartition("/")[2]
-    for mapping in functions.list_event_source_mappings()["EventSourceMappings"]:
-        if mapping.get("EventSourceArn", "").endswith(f":{queue}"):
-            functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
-
-
-def _messages_in_work(stack: LocalStack) -> int:
-    """Return the number of uploads that submit has at this moment. Each may become a paid job."""
-    name = "ApproximateNumberOfMessagesNotVisible"
-    sqs = stack.endpoint.client("sqs")
-    answer = sqs.get_queue_attributes(QueueUrl=stack.outputs["IntakeQueueUrl"], AttributeNames=[name])
-    return int(answer["Attributes"][name])
 
 
 def _why_stalled(stack: LocalStack, what: str) -> str:

@@ -16,6 +16,7 @@ from darkroom_local.folder.uploads import Item, UnusableSetting, items_in, pictu
 from darkroom_local.results import downloads, files
 from darkroom_local.results.downloads import Outcome
 from darkroom_local.results.files import UnsafeKey
+from darkroom_local.run import shared_places
 from darkroom_local.run.credits_csv import Done, named_results
 
 _MAX_UPLOAD_BYTES = 5 * 1024**3  # S3 user guide, "Uploading objects": one PutObject
@@ -37,9 +38,11 @@ def pictures(
     folder: Path, out: Path, settings: Mapping[str, str], parameters: Mapping[str, str], may_be_none: bool = False
 ) -> list[Item]:
     """Return the pictures below `folder`. If `out` is below `folder`, the results in it are left out. Raises UnusableSetting if
-    there is no picture, or if `out` is `folder`, because results would replace the pictures."""
+    there is no picture, or if `out` is `folder` or contains it: results would replace the pictures, or count as such."""
     if out.resolve() == folder.resolve():
         raise UnusableSetting("--out is FOLDER itself, so results would replace the originals. Give another folder.")
+    if folder.resolve().is_relative_to(out.resolve()):
+        raise UnusableSetting("--out contains FOLDER, so its pictures would count as results. Give another folder.")
     items = found(folder, out, settings, parameters)
     if not items and not may_be_none:
         endings = " ".join(sorted(picture_suffixes(settings, parameters)))
@@ -62,20 +65,43 @@ def is_paid(item: Item, real: Collection[str]) -> bool:
 
 
 def screen(
-    items: Iterable[Item], out: Path, real: Collection[str], again: bool = False, paid: Collection[str] = ()
+    items: Iterable[Item],
+    out: Path,
+    real: Collection[str],
+    again: bool = False,
+    paid: Collection[str] = (),
+    earlier: Iterable[Item] = (),
 ) -> Screened:
     """Sort the items. With `again`, no item counts as done. `real` has the providers that are not simulated. `paid` has the keys
-    of pictures that a provider has or had; their results may be in `out` although no row names them yet."""
-    done, sorted_out, ours = Done(out), Screened(), named_results(out)
+    of pictures that a provider has or had; their results may be in `out` although no row names them yet. `earlier` has the items
+    that this run has already."""
+    done, sorted_out, ours, usable = Done(out), Screened(), named_results(out), list[Item]()
     for item in items:
-        why_not = unusable(item, out) or (None if item.key in paid else _in_the_way(item, out, ours))
+        if why_not := unusable(item, out):
+            sorted_out.unusable.append(why_not)
+        else:
+            usable.append(item)
+    has_result = {item.key for item in usable if done.has(item, real)}
+    # Of two pictures that share a place, the one stays that has its result or is paid.
+    by_claim = sorted(usable, key=lambda item: (item.key not in has_result, item.key not in paid))
+    shared = shared_places.shared([*earlier, *by_claim], out)
+    for item in usable:
+        why_not = _of_anothers_place(item, out, shared) or (None if item.key in paid else _in_the_way(item, out, ours))
         if why_not:
             sorted_out.unusable.append(why_not)
-        elif not again and done.has(item, real):
+        elif not again and item.key in has_result:
             sorted_out.done_before.append(item)
         else:
             sorted_out.to_do.append(item)
     return sorted_out
+
+
+def _of_anothers_place(item: Item, out: Path, shared: Mapping[str, str]) -> Outcome | None:
+    """Return the outcome of an item whose result would be one file with another item's; None for any other item."""
+    if item.key not in shared:
+        return None
+    why = f"Its result would be the same file as that of {shared[item.key]!r}: the disk of {str(out)!r} has one name for both."
+    return downloads.not_sent(item, why, "Rename one of the two, or give an --out on another disk.")
 
 
 def _in_the_way(item: Item, out: Path, ours: Collection[str]) -> Outcome | None:

@@ -5,7 +5,7 @@ Only Topaz can be real here. The other providers fetch pictures by a link, and t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from darkroom_local.stack import simulator_processes
@@ -55,6 +55,20 @@ class Cast:
             )
         if self.topaz_api_key and asked == CAN_BE_REAL and said.get("input_by") == "link":
             raise NotServed("input_by=link cannot work here, because the real Topaz reaches no bucket on this machine.")
+
+    def check_simulated(self, faults: Collection[str], speed: float) -> None:
+        """Raise NotServed for a fault or a speed of a simulator that this stack does not have. `faults` has the vendors that are
+        to misbehave."""
+        unset = "because TOPAZ_API_KEY is set. Unset it, or leave the option out."
+        for vendor in faults:
+            if vendor not in self.providers:
+                raise NotServed(
+                    f"--fault {vendor}/…: this stack does not have {vendor}. Name it in AllowedProviders, or leave this out."
+                )
+            if vendor not in self.simulated:
+                raise NotServed(f"--fault {vendor}/…: {vendor} is not simulated, {unset}")
+        if speed != simulator_processes.DEFAULT_SPEED and not self.simulated:
+            raise NotServed(f"--speed: nothing is simulated, {unset}")
 
 
 def cast(topaz_api_key: str | None, parameters: Mapping[str, str]) -> Cast:
