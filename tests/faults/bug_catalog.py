@@ -121,7 +121,7 @@ OF_READING = (
 )
 OF_STAGING = (
     Bug("staged not looked for", seeded_staging_bugs.staged_not_looked_for, HELD, 9, (PUBLISHED, GONE)),
-    Bug("another run's result adopted", seeded_staging_bugs.another_runs_result_adopted, HELD, 13, (OWN, ONE_JOB)),
+    Bug("another run's result adopted", seeded_staging_bugs.another_runs_result_adopted, HELD, 19, (OWN, ONE_JOB)),
     Bug("kept under the attempt", seeded_staging_bugs.kept_under_the_attempt, HELD, 16, (PUBLISHED, GONE, REST)),
     Bug("dropped before the copy", seeded_staging_bugs.dropped_before_the_copy, HELD, 0, (STAYS,)),
     Bug("never dropped", seeded_staging_bugs.never_dropped, HELD, 1, (GONE,)),
@@ -156,7 +156,7 @@ OF_CALLBACKS = (
     Bug("MAC not compared", seeded_callback_bugs.mac_not_compared, CALLED, 1, (REFUSED, FORGED, OTHERS)),
     Bug("MAC of the job only", seeded_callback_bugs.mac_of_the_job_only, CALLED, 3, (REFUSED, FORGED)),
     Bug("another run's callback noted", seeded_callback_bugs.another_runs_callback_noted, CALLED, 112, (OTHERS,)),
-    Bug("token of another run", seeded_callback_bugs.token_of_another_run, CALLED, 49, (TOKEN,)),
+    Bug("token of another run", seeded_callback_bugs.token_of_another_run, CALLED, 94, (TOKEN,)),
     Bug("token written beside a note", seeded_callback_bugs.token_written_beside_a_note, CALLED, 8, (LOOKED,)),
     Bug("callback before the bind lost", seeded_callback_bugs.early_callback_lost, CALLED, 2, (LOOKED,)),
     Bug("process believed", seeded_callback_bugs.process_believed, CALLED, 67, (OWN, ONE_JOB, CHARGED)),
@@ -186,7 +186,7 @@ OF_CALLBACKS = (
         (NOT_AGAIN,),
     ),
     Bug("failure believed", seeded_callback_bugs.failure_believed, CALLED, 5, (CHARGED,)),
-    Bug("note never ends", seeded_callback_bugs.note_never_ends, CALLED, 7, (BOUNDED,)),
+    Bug("note never ends", seeded_callback_bugs.note_never_ends, CALLED, 14, (BOUNDED,)),
     Bug("note ends after the question", seeded_callback_bugs.note_ends_after_the_question, CALLED, 423, (LOOKED,)),
     Bug("callbacks without end", seeded_callback_bugs.callbacks_without_end, CALLED, 5, (BOUNDED,)),
     Bug("noted and not woken", seeded_callback_bugs.noted_and_not_woken, CALLED, 0, (LOOKED,)),
