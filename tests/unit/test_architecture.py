@@ -54,7 +54,7 @@ LOCAL = {
     "machine": set(),
     "simulators": set(),
     "emulator": {"machine"},
-    "folder": {"emulator"},
+    "folder": {"machine", "emulator"},
     "results": {"machine", "emulator", "folder"},
     "stack": {"machine", "emulator", "results"},
     "run": {"emulator", "folder", "results", "stack"},

@@ -23,6 +23,7 @@ from darkroom.setting_layers import canonical, metadata_name
 from darkroom_local.emulator.persistence import VERSION_HEADER
 from darkroom_local.folder import earlier_results, rules
 from darkroom_local.folder.rules import FolderRules, WrongFile
+from darkroom_local.machine.file_names import refused_characters
 
 DEFAULT_PROVIDER = "topaz"  # of the stack's parameter Provider
 PICTURE_SUFFIXES = frozenset(suffix for suffixes in output_keys.SUFFIXES.values() for suffix in suffixes)
@@ -110,9 +111,10 @@ def why_unusable(key: str, suffixes: Sequence[str] = ()) -> str:
     if not output_keys.is_upload(key, suffixes=suffixes):
         allowed = f"; the stack takes only {', '.join(suffixes)} (InputSuffixes)" if suffixes else ""
         return f"Darkroom takes no upload with the key {key!r}{allowed}"
-    if len(key.encode(errors="replace")) > output_keys.S3_KEY_LIMIT_BYTES or not key.isprintable():
-        return "S3 takes keys of up to 1,024 bytes without control characters; rename it"
-    return ""
+    if len(key.encode(errors="replace")) > output_keys.S3_KEY_LIMIT_BYTES:
+        return "S3 takes keys of up to 1,024 bytes; rename it"
+    odd = refused_characters(key)
+    return f"Darkroom takes no name with {odd}, which terminals do not show; rename it" if odd else ""
 
 
 def upload(s3: Any, bucket: str, item: Item, version: str = "") -> Sent:

@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from darkroom.output_keys import result_keys
 from darkroom_local.machine.disk_sync import sync_folder
+from darkroom_local.machine.file_names import refused_characters
 
 
 class UnsafeKey(Exception):
@@ -37,8 +38,8 @@ def check_targets(out: Path, key: str) -> None:
 def safe_target(out: Path, key: str) -> Path:
     """Return the path below `out` that a key names. Raises UnsafeKey."""
     parts = key.split("/")
-    odd = not all(parts) or {".", ".."} & set(parts) or "\\" in key or not key.isprintable()
-    if odd or PurePosixPath(key).is_absolute():
+    odd = not all(parts) or {".", ".."} & set(parts) or "\\" in key or PurePosixPath(key).is_absolute()
+    if odd or refused_characters(key):
         raise UnsafeKey(f"The key {key!r} is not written to disk, because it is no plain path below a folder.")
     base = out.resolve()
     target = base.joinpath(*parts)
