@@ -8,7 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
+from s3transfer.exceptions import RetriesExceededError, S3DownloadFailedError
 
 from darkroom.output_keys import RECEIPT_JOB
 from darkroom_local.results.files import UnsafeKey, check_targets, safe_target, written_whole
@@ -16,6 +17,8 @@ from darkroom_local.results.files import UnsafeKey, check_targets, safe_target, 
 if TYPE_CHECKING:
     from darkroom.model import Job
 
+# What S3 or the way to it does to a download: a refusal, a lost connection, or more cut connections than it is tried again for.
+DOWNLOAD_ERRORS = (ClientError, BotoCoreError, RetriesExceededError, S3DownloadFailedError)
 MISSING = frozenset({"NoSuchKey", "404"})
 
 
@@ -62,19 +65,23 @@ class ResultFolder:
 
     def save(self, job: Job) -> Path:
         """Return the file with the job's result. Repeat safe: it is fetched only once. Raises NotSaved."""
+        try:
+            return self._saved(job)
+        except DOWNLOAD_ERRORS as problem:  # before OSError, which botocore's time-outs are too
+            raise NotSaved(f"it could not be fetched: {getattr(problem, 'last_exception', problem)}") from None
+        except (UnsafeKey, OSError) as problem:
+            raise NotSaved(str(problem)) from None
+
+    def _saved(self, job: Job) -> Path:
         key = job.require_dispatch().output_key
         head = self._head(key)
         if head is None:
             raise NotSaved(f"the output bucket no longer holds {key!r}")
         if head.get("Metadata", {}).get(RECEIPT_JOB) != job.job_id:
             raise NotSaved(f"{key!r} holds the result of another upload meanwhile")
-        try:
-            target = safe_target(self.out, key.removeprefix(self.prefix))
-            if target.exists() and _is_copy(target, head):
-                return target
+        target = safe_target(self.out, key.removeprefix(self.prefix))
+        if not (target.exists() and _is_copy(target, head)):
             self._fetch(key, target, head)
-        except (UnsafeKey, OSError) as problem:
-            raise NotSaved(str(problem)) from None
         return target
 
     def _fetch(self, key: str, target: Path, head: dict[str, Any]) -> None:

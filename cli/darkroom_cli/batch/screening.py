@@ -41,6 +41,7 @@ class Fate(StrEnum):
     KNOWN = "sent before"  # by this command: its job is followed
     REFUSED = "refused"  # not sent, because submit would refuse it, or its result could not be saved
     NOT_SENT = "not sent"  # its upload failed, or was interrupted
+    PERHAPS_SENT = "perhaps sent"  # S3 may have all of it and has not answered; the same command again finds out
 
 
 @dataclass(frozen=True)

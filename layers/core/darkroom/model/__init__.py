@@ -54,6 +54,7 @@ from darkroom.model.uploads import (
     SourceObject,
     UnfinishedUpload,
     Upload,
+    job_id_of,
 )
 
 __all__ = [
@@ -107,4 +108,5 @@ __all__ = [
     "UnnamedProcess",
     "Upload",
     "WarningMetric",
+    "job_id_of",
 ]
