@@ -1,4 +1,5 @@
-"""Brings results into a folder of this machine. It replaces no file but an earlier result, and no key leads out of the folder."""
+"""Brings results into a folder of this machine. It replaces no file but an earlier result that is as it was saved, and no key
+leads out of the folder."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from s3transfer.exceptions import RetriesExceededError, S3DownloadFailedError
 
 from darkroom.output_keys import RECEIPT_JOB
+from darkroom_cli.batch.saved_files import SavedFiles
 from darkroom_local.results.files import UnsafeKey, check_targets, safe_target, written_whole
 
 if TYPE_CHECKING:
@@ -37,7 +39,10 @@ class ResultFolder:
     bucket: str
     out: Path
     prefix: str = ""
-    _replaceable: set[Path] = field(default_factory=set)  # earlier results, which a newer one may replace
+    _earlier: SavedFiles = field(init=False, repr=False)  # which a newer result may replace
+
+    def __post_init__(self) -> None:
+        self._earlier = SavedFiles(self.out)
 
     def prepare(self) -> None:
         """Make the folder, so that it is known to be writable before anything is paid. Raises NotSaved."""
@@ -54,14 +59,20 @@ class ResultFolder:
         try:
             check_targets(self.out, name)
             target = safe_target(self.out, name)
+            is_free = not target.exists() or self._earlier.looks_saved(target)
         except (UnsafeKey, OSError) as problem:
             raise NotSaved(str(problem)) from None
-        if not target.exists():
-            return
-        head = self._head(output_key)
-        if head is None or not _is_copy(target, head):
-            raise NotSaved(f"{str(target)!r} exists and is no result of Darkroom: move it, or give another --out")
-        self._replaceable.add(target)
+        if not is_free:
+            self._take_for_saved(target, self._head(output_key))
+
+    def _take_for_saved(self, target: Path, head: dict[str, Any] | None) -> None:
+        """Note a file that is a copy of the result in the bucket, however it came here. Raises NotSaved if it is none."""
+        try:
+            if head is None or not _is_copy(target, head):
+                raise NotSaved(f"{str(target)!r} exists and is no result of Darkroom: move it, or give another --out")
+            self._earlier.add(target, target)
+        except OSError as problem:
+            raise NotSaved(str(problem)) from None
 
     def save(self, job: Job) -> Path:
         """Return the file with the job's result. Repeat safe: it is fetched only once. Raises NotSaved."""
@@ -86,10 +97,11 @@ class ResultFolder:
 
     def _fetch(self, key: str, target: Path, head: dict[str, Any]) -> None:
         def check(partial: Path) -> None:
-            if target.exists() and target not in self._replaceable:
+            if target.exists() and not self._earlier.is_saved(target):
                 raise UnsafeKey(f"{str(target)!r} is in the way: move it, or give another --out")
             seconds = _seconds(head["LastModified"])
             os.utime(partial, (seconds, seconds))
+            self._earlier.add(target, partial)
 
         with written_whole(target, check) as file:
             self.s3.download_fileobj(self.bucket, key, file)

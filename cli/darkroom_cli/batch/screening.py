@@ -1,6 +1,6 @@
 """A batch of `darkroom enhance`: its pictures, and what becomes of each before anything is uploaded.
 
-The checks are those of submit, on the same bytes and by the stack's own parameters. Nothing is written here.
+The checks are those of submit, on the same bytes and by the stack's own parameters. Nothing is sent here.
 """
 
 from __future__ import annotations
