@@ -332,9 +332,31 @@ def test_files_that_the_stack_does_not_take_stay_out_of_a_folder(
     monkeypatch.setattr(deployment, "connect", lambda name: limited)
     (photos / "3.JPG").write_bytes(picture())
     done = run("enhance", str(photos))
-    assert "left out: 1 file " in done.stdout
+    assert "left out: 1 file whose name ends in none of the stack's InputSuffixes: .jpg" in done.stdout
     assert application.cloud.keys(INPUT) == {"in/0.jpg", "in/1.jpg", "in/2.jpg"}
     assert run("enhance", str(photos / "3.JPG")).exit_code == 2
+
+
+def test_files_of_formats_that_are_not_taken_are_named_with_what_to_do(
+    application: ApplicationUnderTest, photos: Path
+) -> None:
+    heic = b"\0\0\0\x18ftypheic"
+    for name, content in {"b.heic": heic, "c.HEIC": heic, "d.bak": picture(), "notes.txt": b"words"}.items():
+        (photos / name).write_bytes(content)
+    said = run("enhance", str(photos)).stdout
+    assert "left out: 2 HEIC: b.heic, c.HEIC. Darkroom does not take this format. Convert the files first." in said
+    assert "left out: 1 JPEG: d.bak. Give the name one of these endings: " in said
+    assert "left out: 1 no picture: notes.txt.\n" in said
+    assert application.cloud.keys(INPUT) == {"0.jpg", "1.jpg", "2.jpg"}
+
+
+def test_a_folder_that_has_only_a_format_that_is_not_taken_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "b.heic").write_bytes(b"\0\0\0\x18ftypheic")
+    with deployed(emulates_s3=True):
+        done = run("enhance", str(tmp_path))
+    assert done.exit_code == 2
+    assert "there is no picture to upload" in done.stderr
+    assert "left out: 1 HEIC: b.heic. Darkroom does not take this format. Convert the files first." in done.stderr
 
 
 @each_row("prefix", ["", "darkroom:", "darkroom-source:", "dark"])

@@ -96,9 +96,8 @@ class BatchRun:
             say(line)
 
     def _say_what_is_left_out(self, picked: Picked) -> None:
-        if picked.left_out:
-            what = "is no picture" if picked.left_out == 1 else "are no pictures"
-            self._say(f"left out: {_files(picked.left_out)} that by name {what} for this stack")
+        for line in picked.left_out:
+            self._say(line)
         if picked.results:
             what = "is a result" if picked.results == 1 else "are results"
             self._say(f"left out: {_files(picked.results)} that {what}")
