@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 from s3transfer.exceptions import RetriesExceededError
 from tests.fakes.application import ApplicationUnderTest, picture
 from tests.fakes.aws_account import INPUT, OUTPUT
@@ -158,6 +158,22 @@ def test_an_upload_that_is_tried_again_after_its_answer_was_lost_is_found_in_the
     (one,) = enhanced(photos / "0.jpg")
     assert (one["fate"], one["message"], versions(application)) == ("sent before", None, 1)
     assert one["job_id"]
+
+
+def test_a_completion_that_is_tried_again_after_its_answer_was_lost_is_found_in_the_bucket(
+    application: ApplicationUnderTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "large.jpg").write_bytes(picture() + bytes(20_000_000))
+    real = application.cloud.s3.complete_multipart_upload
+
+    def complete(**params: Any) -> Any:
+        real(**params)
+        answer: Any = {"Error": {"Code": "NoSuchUpload"}, "ResponseMetadata": {"HTTPStatusCode": 404}}
+        raise ClientError(answer, "CompleteMultipartUpload")
+
+    monkeypatch.setattr(application.cloud.s3, "complete_multipart_upload", complete)
+    (one,) = enhanced(tmp_path / "large.jpg")
+    assert (one["fate"], one["message"], versions(application)) == ("sent before", None, 1)
 
 
 def test_a_lost_connection_after_the_first_upload_tells_the_counts_and_the_way_back(

@@ -11,7 +11,7 @@ from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from threading import Semaphore
+from threading import Lock, Semaphore
 from typing import Any
 from urllib.parse import urlencode
 
@@ -23,6 +23,7 @@ from darkroom_cli.batch.earlier_uploads import MARK
 MAX_METADATA_BYTES = 2048  # names and values of one object; S3 user guide, "Working with object metadata"
 # S3's answers to a conditional write that found another object, or another write under way (S3 user guide, "Conditional writes")
 CHANGED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
+ENDED = "NoSuchUpload"  # its answer about parts that were completed or aborted (S3 API, CompleteMultipartUpload)
 FIRST_SERVER_ERROR = 500  # HTTP statuses from here on do not say whether the request was carried out
 MOST_UNDER_WAY = 100  # files; more than the transfer manager's ten threads need, and less than its queues hold
 
@@ -71,6 +72,7 @@ class FileUpload(BaseSubscriber):
     ended: Callable[[FileUpload], None] = field(repr=False)
     answer: Mapping[str, Any] | None = None  # S3's, to the request that makes the object visible
     error: Exception | None = None
+    _lock: Lock = field(default_factory=Lock, repr=False)
     _read_bytes: int = 0
     _is_read: bool = False  # whether all bytes were ever read for S3
 
@@ -89,15 +91,15 @@ class FileUpload(BaseSubscriber):
         return None if found == "null" else found
 
     @property
-    def has_lost_the_key(self) -> bool:
-        """Whether S3 refused the file because another upload got its key meanwhile: another command's, or a try of this upload
-        whose answer was lost."""
-        return isinstance(self.error, ClientError) and self.error.response["Error"]["Code"] in CHANGED
+    def came_too_late(self) -> bool:
+        """Whether S3 refused the file because another upload got its key meanwhile, or ended this one: another program, or a try
+        of this upload whose answer was lost."""
+        return isinstance(self.error, ClientError) and self.error.response["Error"]["Code"] in (*CHANGED, ENDED)
 
     @property
     def leaves_job_open(self) -> bool:
         """Whether S3 answered without saying which job the key has now."""
-        return self.has_lost_the_key or (self.answer is not None and not self.version_id)
+        return self.came_too_late or (self.answer is not None and not self.version_id)
 
     @property
     def problem(self) -> str:
@@ -105,7 +107,11 @@ class FileUpload(BaseSubscriber):
         # botocore's time-outs are OSErrors too
         if isinstance(self.error, OSError) and not isinstance(self.error, BotoCoreError):
             return f"the file cannot be read: {self.error.strerror or self.error}"
-        return "another upload got this key meanwhile; run the command again" if self.has_lost_the_key else ""
+        return (
+            "another program uploaded this key or ended the upload meanwhile; run the command again"
+            if self.came_too_late
+            else ""
+        )
 
     @property
     def concerns_all(self) -> bool:
@@ -114,8 +120,9 @@ class FileUpload(BaseSubscriber):
 
     def on_progress(self, future: Any, bytes_transferred: int, **_: object) -> None:
         """Count the bytes. A negative number means that they are sent again."""
-        self._read_bytes += bytes_transferred
-        self._is_read = self._is_read or self._read_bytes >= future.meta.size
+        with self._lock:  # parts are sent by several threads
+            self._read_bytes += bytes_transferred
+            self._is_read = self._is_read or self._read_bytes >= future.meta.size
         self.moved(bytes_transferred)
 
     def on_done(self, future: Any, **_: object) -> None:
