@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
@@ -12,10 +11,11 @@ from typing import Any
 import pytest
 from tests.fakes.application import ApplicationUnderTest, picture
 from tests.fakes.aws_account import INPUT, OUTPUT
+from tests.integration.enhance_support import enhanced, folder_of_photos, versions, working
 from tests.rows import each_row
 from tests.unit.cli_support import Stack, deployed, run
 
-from darkroom.model import JobStatus, Limits, Upload
+from darkroom.model import Limits, Upload
 from darkroom.setting_layers import metadata_layer, resolve
 from darkroom_cli.batch import uploading
 from darkroom_cli.batch.earlier_uploads import MARK
@@ -35,37 +35,15 @@ def application(stack: Stack) -> ApplicationUnderTest:
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for number in range(3):
-        (folder / f"{number}.jpg").write_bytes(picture(40 + number, 30))
-    return folder
+    return folder_of_photos(tmp_path / "photos", 3)
 
 
 @pytest.fixture
-def works(application: ApplicationUnderTest, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+def works(application: ApplicationUnderTest, monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Let the application process all uploads whenever the command waits."""
-
-    def work(seconds: float = 0) -> None:
-        listed = application.cloud.s3.list_object_versions(Bucket=INPUT).get("Versions", [])
-        known = {job.source_version for job in application.cloud.jobs()}
-        for version in listed:
-            if version["VersionId"] not in known:
-                application.complete(Upload(INPUT, version["Key"], version["VersionId"], version["ETag"].strip('"')))
-
+    work = working(application)
     monkeypatch.setattr(batch_reader, "pause", work)
     return work
-
-
-def enhanced(*arguments: object, code: int = 0) -> list[dict[str, Any]]:
-    """Run `darkroom enhance --json` and return its objects."""
-    done = run("enhance", *map(str, arguments), "--json")
-    assert done.exit_code == code, done.output + done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
-
-
-def versions(application: ApplicationUnderTest) -> int:
-    return len(application.cloud.s3.list_object_versions(Bucket=INPUT).get("Versions", []))
 
 
 def test_pictures_are_sent_followed_and_brought(
@@ -230,46 +208,14 @@ def test_a_newer_result_replaces_an_older_one_that_was_saved(
     assert older != (tmp_path / "out" / "0.jpg").read_bytes() == application.cloud.body("0.jpg")
 
 
-def test_ctrl_c_leaves_the_jobs_running_and_says_how_to_come_back(
-    application: ApplicationUnderTest, photos: Path, monkeypatch: pytest.MonkeyPatch, works: Callable[[], None]
-) -> None:
-    def interrupt(seconds: float) -> None:
-        raise KeyboardInterrupt
-
-    work = batch_reader.pause
-    monkeypatch.setattr(batch_reader, "pause", interrupt)
-    done = run("enhance", str(photos), "--watch")
-    assert done.exit_code == 130
-    assert "0 are over, 3 go on without this command. The same command again follows them" in done.stderr
-    monkeypatch.setattr(batch_reader, "pause", work)
-    again = enhanced(photos, "--watch")
-    assert {one["status"] for one in again} == {JobStatus.COMPLETED}
-    assert len(application.provider.processes) == 3
-
-
-def test_ctrl_c_during_an_upload_leaves_nothing_of_it_behind(
-    application: ApplicationUnderTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "large.jpg").write_bytes(picture() + bytes(20_000_000))  # as phones append videos; it goes in parts
-
-    def interrupted(future: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(uploading, "_problem", interrupted)
-    done = run("enhance", str(tmp_path / "large.jpg"))
-    assert done.exit_code == 130
-    assert "1 were not sent" in done.stderr
-    assert application.cloud.s3.list_multipart_uploads(Bucket=INPUT).get("Uploads", []) == []
-
-
 def test_two_commands_at_once_upload_a_file_once(
     application: ApplicationUnderTest, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = uploading.send
 
-    def late(s3: Any, bucket: str, parcels: Any, moved: Any) -> Any:
+    def late(*arguments: Any) -> None:
         application.cloud.put("0.jpg", picture(40, 30))  # the other command was faster
-        return real(s3, bucket, parcels, moved)
+        real(*arguments)
 
     monkeypatch.setattr(uploading, "send", late)
     (one,) = enhanced(photos / "0.jpg", code=1)
@@ -326,7 +272,7 @@ def test_a_folder_for_results_that_cannot_be_made_ends_the_command(
 
 
 def test_a_result_that_another_upload_replaced_is_not_saved_as_its_own(
-    application: ApplicationUnderTest, photos: Path, works: Callable[[], None], tmp_path: Path
+    application: ApplicationUnderTest, photos: Path, works: object, tmp_path: Path
 ) -> None:
     enhanced(photos / "0.jpg", "--watch")
     application.complete(application.cloud.put("0.jpg", picture(90, 90), Metadata={}))
@@ -386,9 +332,31 @@ def test_files_that_the_stack_does_not_take_stay_out_of_a_folder(
     monkeypatch.setattr(deployment, "connect", lambda name: limited)
     (photos / "3.JPG").write_bytes(picture())
     done = run("enhance", str(photos))
-    assert "left out: 1 file " in done.stdout
+    assert "left out: 1 file whose name ends in none of the stack's InputSuffixes: .jpg" in done.stdout
     assert application.cloud.keys(INPUT) == {"in/0.jpg", "in/1.jpg", "in/2.jpg"}
     assert run("enhance", str(photos / "3.JPG")).exit_code == 2
+
+
+def test_files_of_formats_that_are_not_taken_are_named_with_what_to_do(
+    application: ApplicationUnderTest, photos: Path
+) -> None:
+    heic = b"\0\0\0\x18ftypheic"
+    for name, content in {"b.heic": heic, "c.HEIC": heic, "d.bak": picture(), "notes.txt": b"words"}.items():
+        (photos / name).write_bytes(content)
+    said = run("enhance", str(photos)).stdout
+    assert "left out: 2 HEIC: b.heic, c.HEIC. Darkroom does not take this format. Convert the files first." in said
+    assert "left out: 1 JPEG: d.bak. Give the name one of these endings: " in said
+    assert "left out: 1 no picture: notes.txt.\n" in said
+    assert application.cloud.keys(INPUT) == {"0.jpg", "1.jpg", "2.jpg"}
+
+
+def test_a_folder_that_has_only_a_format_that_is_not_taken_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "b.heic").write_bytes(b"\0\0\0\x18ftypheic")
+    with deployed(emulates_s3=True):
+        done = run("enhance", str(tmp_path))
+    assert done.exit_code == 2
+    assert "there is no picture to upload" in done.stderr
+    assert "left out: 1 HEIC: b.heic. Darkroom does not take this format. Convert the files first." in done.stderr
 
 
 @each_row("prefix", ["", "darkroom:", "darkroom-source:", "dark"])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from darkroom import folder_files
-from darkroom_local.folder import earlier_results
+from darkroom_local.folder import earlier_results, left_out
 from darkroom_local.folder.uploads import PICTURE_SUFFIXES, why_unusable
 
 
@@ -32,7 +32,7 @@ class Picked:
     """The files, sorted by key, and what a folder has beside them."""
 
     files: Sequence[PickedFile]
-    left_out: int = 0  # files of folders whose names are no pictures', or end in none of the stack's InputSuffixes
+    left_out: Sequence[str] = ()  # a line for each kind of file of folders that is no picture by its name, and why
     folder_files: Sequence[Path] = ()  # `darkroom.toml` files, which are not uploaded
     unusable: Sequence[
         tuple[PickedFile, str]
@@ -46,25 +46,36 @@ def pick(paths: Sequence[Path], below: str = "", suffixes: Sequence[str] = (), o
     would pay for results. Raises UnusableFiles for a path that does not exist, a file that is named and whose key no upload may
     have, and two files with one key."""
     found: dict[str, Path] = {}
-    left_out, results, settings, unusable = 0, 0, list[Path](), list[tuple[PickedFile, str]]()
+    results, settings, unusable = 0, list[Path](), list[tuple[PickedFile, str]]()
+    no_pictures, other_endings = list[tuple[str, Path]](), 0
     inside, earlier = _inside(out, paths), _earlier(paths)
     for path, name, is_named in _all(paths):
         if path in earlier or (inside and not is_named and path.parent.resolve().is_relative_to(inside)):
             results += 1
         elif folder_files.is_folder_file(name):
             settings.append(path)
-        elif not is_named and not (path.suffix.lower() in PICTURE_SUFFIXES and name.endswith(tuple(suffixes) or "")):
-            left_out += 1
+        elif not is_named and path.suffix.lower() not in PICTURE_SUFFIXES:
+            no_pictures.append((name, path))
+        elif not is_named and not name.endswith(tuple(suffixes) or ""):
+            other_endings += 1
         elif why := why_unusable(below + name, suffixes):
             if is_named:
                 raise UnusableFiles(f"{str(path)!r}: {why}")
             unusable.append((PickedFile(path, below + name), why))
         else:
             _add(found, below + name, path)
+    lines = [*left_out.lines_of(no_pictures, PICTURE_SUFFIXES), *_other_endings(other_endings, suffixes)]
     if not found and not unusable:
         why = ": all of them are in --out or in another folder of results" if results else ""
-        raise UnusableFiles(f"there is no picture to upload in the files and folders that were given{why}")
-    return Picked([PickedFile(found[key], key) for key in sorted(found)], left_out, settings, unusable, results)
+        told = "".join(f"; {line}" for line in lines)
+        raise UnusableFiles(f"there is no picture to upload in the files and folders that were given{why}{told}")
+    return Picked([PickedFile(found[key], key) for key in sorted(found)], lines, settings, unusable, results)
+
+
+def _other_endings(count: int, suffixes: Sequence[str]) -> list[str]:
+    """Return the line about pictures that the stack does not take for their names, if there are any."""
+    whose = "1 file whose name ends" if count == 1 else f"{count} files whose names end"
+    return [f"left out: {whose} in none of the stack's InputSuffixes: {' '.join(suffixes)}"] if count else []
 
 
 def _inside(out: Path | None, paths: Sequence[Path]) -> Path | None:

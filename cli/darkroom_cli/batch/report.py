@@ -1,7 +1,7 @@
 """Tells what became of the pictures of `darkroom enhance`: a line for each, and sums; or one JSON object for each.
 
 The object of `--json` always has these keys; a key without a value is null: file, key, fate (`sent`, `sent before`, `refused`,
-`not sent`), job_id, status, credits, cost_usd, output_key, result (the file that was saved), code, message.
+`not sent`, `perhaps sent`), job_id, status, credits, cost_usd, output_key, result (the file that was saved), code, message.
 """
 
 from __future__ import annotations
@@ -91,10 +91,23 @@ def sums(pictures: Sequence[Picture]) -> Iterator[str]:
         yield f"without a result: {', '.join(map(_missed, missed[:SHOWN]))}" + (
             f", and {len(missed) - SHOWN} more; --json lists all" if len(missed) > SHOWN else ""
         )
-    ended = [picture for picture in pictures if picture.job and picture.job.is_terminal and not reached(picture)]
+    yield from _not_saved(pictures)
+    ended = [
+        picture
+        for picture in pictures
+        if picture.job and picture.job.is_terminal and picture.job.status not in AS_ASKED
+    ]
     if ended:
         yield "what ended without a result is not sent again by itself"
         yield from _cures(ended)
+
+
+def _not_saved(pictures: Sequence[Picture]) -> Iterator[str]:
+    """Yield a line for each result that is paid and not in the folder, and what brings it."""
+    left = [one for one in pictures if one.message and one.job and one.job.status is JobStatus.COMPLETED]
+    yield from map(one_line, left[:SHOWN])
+    if left:
+        yield "the same command again brings what was not saved"
 
 
 def _cures(ended: Sequence[Picture]) -> Iterator[str]:

@@ -1,4 +1,5 @@
-"""Brings results into a folder of this machine. It replaces no file but an earlier result, and no key leads out of the folder."""
+"""Brings results into a folder of this machine. It replaces no file but an earlier result that is as it was saved, and no key
+leads out of the folder."""
 
 from __future__ import annotations
 
@@ -8,14 +9,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
+from s3transfer.exceptions import RetriesExceededError, S3DownloadFailedError
 
 from darkroom.output_keys import RECEIPT_JOB
+from darkroom_cli.batch.saved_files import SavedFiles
 from darkroom_local.results.files import UnsafeKey, check_targets, safe_target, written_whole
 
 if TYPE_CHECKING:
     from darkroom.model import Job
 
+# What S3 or the way to it does to a download: a refusal, a lost connection, or more cut connections than it is tried again for.
+DOWNLOAD_ERRORS = (ClientError, BotoCoreError, RetriesExceededError, S3DownloadFailedError)
 MISSING = frozenset({"NoSuchKey", "404"})
 
 
@@ -34,7 +39,10 @@ class ResultFolder:
     bucket: str
     out: Path
     prefix: str = ""
-    _replaceable: set[Path] = field(default_factory=set)  # earlier results, which a newer one may replace
+    _earlier: SavedFiles = field(init=False, repr=False)  # which a newer result may replace
+
+    def __post_init__(self) -> None:
+        self._earlier = SavedFiles(self.out)
 
     def prepare(self) -> None:
         """Make the folder, so that it is known to be writable before anything is paid. Raises NotSaved."""
@@ -51,38 +59,49 @@ class ResultFolder:
         try:
             check_targets(self.out, name)
             target = safe_target(self.out, name)
+            is_free = not target.exists() or self._earlier.looks_saved(target)
         except (UnsafeKey, OSError) as problem:
             raise NotSaved(str(problem)) from None
-        if not target.exists():
-            return
-        head = self._head(output_key)
-        if head is None or not _is_copy(target, head):
-            raise NotSaved(f"{str(target)!r} exists and is no result of Darkroom: move it, or give another --out")
-        self._replaceable.add(target)
+        if not is_free:
+            self._take_for_saved(target, self._head(output_key))
+
+    def _take_for_saved(self, target: Path, head: dict[str, Any] | None) -> None:
+        """Note a file that is a copy of the result in the bucket, however it came here. Raises NotSaved if it is none."""
+        try:
+            if head is None or not _is_copy(target, head):
+                raise NotSaved(f"{str(target)!r} exists and is no result of Darkroom: move it, or give another --out")
+            self._earlier.add(target, target)
+        except OSError as problem:
+            raise NotSaved(str(problem)) from None
 
     def save(self, job: Job) -> Path:
         """Return the file with the job's result. Repeat safe: it is fetched only once. Raises NotSaved."""
+        try:
+            return self._saved(job)
+        except DOWNLOAD_ERRORS as problem:  # before OSError, which botocore's time-outs are too
+            raise NotSaved(f"it could not be fetched: {getattr(problem, 'last_exception', problem)}") from None
+        except (UnsafeKey, OSError) as problem:
+            raise NotSaved(str(problem)) from None
+
+    def _saved(self, job: Job) -> Path:
         key = job.require_dispatch().output_key
         head = self._head(key)
         if head is None:
             raise NotSaved(f"the output bucket no longer holds {key!r}")
         if head.get("Metadata", {}).get(RECEIPT_JOB) != job.job_id:
             raise NotSaved(f"{key!r} holds the result of another upload meanwhile")
-        try:
-            target = safe_target(self.out, key.removeprefix(self.prefix))
-            if target.exists() and _is_copy(target, head):
-                return target
+        target = safe_target(self.out, key.removeprefix(self.prefix))
+        if not (target.exists() and _is_copy(target, head)):
             self._fetch(key, target, head)
-        except (UnsafeKey, OSError) as problem:
-            raise NotSaved(str(problem)) from None
         return target
 
     def _fetch(self, key: str, target: Path, head: dict[str, Any]) -> None:
         def check(partial: Path) -> None:
-            if target.exists() and target not in self._replaceable:
+            if target.exists() and not self._earlier.is_saved(target):
                 raise UnsafeKey(f"{str(target)!r} is in the way: move it, or give another --out")
             seconds = _seconds(head["LastModified"])
             os.utime(partial, (seconds, seconds))
+            self._earlier.add(target, partial)
 
         with written_whole(target, check) as file:
             self.s3.download_fileobj(self.bucket, key, file)

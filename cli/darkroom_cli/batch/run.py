@@ -5,17 +5,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing, suppress
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from darkroom.errors import SourceGone
-from darkroom.model import JobStatus, Upload
-from darkroom_cli.batch import live_view, report, uploading
-from darkroom_cli.batch.earlier_uploads import MARK, Standing
+from darkroom.model import JobStatus, job_id_of
+from darkroom_cli.batch import earlier_uploads, live_view, report, uploading
+from darkroom_cli.batch.earlier_uploads import Standing
 from darkroom_cli.batch.result_folder import NotSaved, ResultFolder
-from darkroom_cli.batch.screening import Fate, Picture, Screening
-from darkroom_cli.console import bars, exit_codes, terminal
+from darkroom_cli.batch.screening import READERS, Fate, Picture, Screening
+from darkroom_cli.console import bars, errors, exit_codes, terminal
 from darkroom_cli.console.confirmation import agree
 from darkroom_cli.console.errors import say
 from darkroom_cli.console.machine_output import print_json_lines
@@ -38,6 +37,8 @@ PAID_AGAIN = {
     "in the place of another picture": (Standing.OTHER_PICTURE,),
 }
 UNASKED = 20  # the command asks before it pays for more pictures than this
+UNANSWERED = "S3 may have all of it and has not answered; the same command again finds out"
+REPLACED = "another upload took its place at once; `darkroom jobs` shows both"
 AGAIN = "The same command again follows them, sends what was not sent, and pays for nothing twice."
 
 
@@ -53,7 +54,8 @@ class BatchRun:
     _pictures: dict[str, Picture] = field(default_factory=dict)  # key → picture, in the order of the keys
 
     def __call__(self, picked: Picked, screen: Screening, yes: bool) -> int:
-        """Screen the files, ask, send, follow and report. After Ctrl-C, say how to come back."""
+        """Screen the files, ask, send, follow and report. After Ctrl-C, and after an error that comes later than the first
+        upload, say how to come back."""
         self._say_what_is_left_out(picked)
         self._keep(screen(picked.files))
         self._keep(Picture(file, Fate.REFUSED, message=why) for file, why in picked.unusable)
@@ -63,8 +65,12 @@ class BatchRun:
             if self.follows:
                 self._follow()
         except KeyboardInterrupt:
-            self._say_how_to_come_back()
+            self._say_how_to_come_back("interrupted")
             return exit_codes.INTERRUPTED
+        except Exception as error:
+            if not self._of(Fate.SENT, Fate.PERHAPS_SENT, Fate.KNOWN):
+                raise
+            return self._stopped_by(error)
         finally:
             if self.as_json:
                 print_json_lines(map(report.as_object, self.pictures))
@@ -90,9 +96,8 @@ class BatchRun:
             say(line)
 
     def _say_what_is_left_out(self, picked: Picked) -> None:
-        if picked.left_out:
-            what = "is no picture" if picked.left_out == 1 else "are no pictures"
-            self._say(f"left out: {_files(picked.left_out)} that by name {what} for this stack")
+        for line in picked.left_out:
+            self._say(line)
         if picked.results:
             what = "is a result" if picked.results == 1 else "are results"
             self._say(f"left out: {_files(picked.results)} that {what}")
@@ -136,30 +141,40 @@ class BatchRun:
         if not parcels:
             return
         self._keep(replace(picture, fate=Fate.NOT_SENT) for picture in self._of(Fate.TO_SEND))
-        s3, bucket = self.deployed.client("s3"), self.deployed.input_bucket
-        with (
-            bars.moving("uploading", sum(_size(parcel) for parcel in parcels)) as moved,
-            closing(uploading.send(s3, bucket, parcels, moved)) as uploads,  # Ctrl-C ends all uploads at once
-        ):
-            for sent in uploads:
-                self._keep([self._after(self._pictures[sent.parcel.key], sent)])
+        s3, bucket, begun = self.deployed.client("s3"), self.deployed.input_bucket, list[uploading.FileUpload]()
+        try:
+            with bars.moving("uploading", sum(_size(parcel) for parcel in parcels)) as moved:
+                uploading.send(s3, bucket, parcels, moved, begun)
+        finally:
+            self._keep(self._after(self._pictures[upload.parcel.key], upload) for upload in begun)
+        self._find_jobs([self._pictures[upload.parcel.key] for upload in begun if upload.leaves_job_open])
 
     def _parcel(self, picture: Picture) -> uploading.Parcel:
         tags, metadata = self.carriers
         condition = picture.earlier.condition if picture.earlier else {}
         return uploading.Parcel(picture.file.path, picture.file.key, picture.mark, tags, metadata, condition)
 
-    def _after(self, picture: Picture, sent: uploading.Sent) -> Picture:
-        """Return the picture with the id of its job, which follows from the version of its object."""
-        if sent.problem:
-            return replace(picture, message=sent.problem)
-        with suppress(SourceGone):
-            source = self.deployed.container.adapters.sources.find(Upload(self.deployed.input_bucket, picture.file.key))
-            if source.metadata.get(MARK) == picture.mark:
-                return replace(picture, fate=Fate.SENT, job_id=source.job_id)
-        return replace(
-            picture, fate=Fate.SENT, message="another upload took its place at once; `darkroom jobs` shows both"
-        )
+    def _after(self, picture: Picture, upload: uploading.FileUpload) -> Picture:
+        """Return the picture with what is known of its upload, and with the id of its job if S3's answer gives it."""
+        fate, version = Fate(upload.outcome.value), upload.version_id
+        message = upload.problem or (UNANSWERED if fate is Fate.PERHAPS_SENT else "")
+        job_id = job_id_of(self.deployed.input_bucket, picture.file.key, version) if version else None
+        return replace(picture, fate=fate, job_id=job_id, message=message)
+
+    def _find_jobs(self, pictures: Sequence[Picture]) -> None:
+        """Look into the bucket for what S3's answers did not say: the jobs of a bucket without versions, and whether a key that
+        another upload got has the same picture. It has where only the answer to this command's first try was lost."""
+        sources, bucket = self.deployed.container.adapters.sources, self.deployed.input_bucket
+
+        def found(picture: Picture) -> Picture:
+            earlier = earlier_uploads.look(sources, bucket, picture.file.key, picture.mark)
+            if earlier.standing is Standing.SAME and earlier.source:
+                fate = Fate.SENT if picture.fate is Fate.SENT else Fate.KNOWN
+                return replace(picture, fate=fate, job_id=earlier.source.job_id, message="")
+            return replace(picture, message=picture.message or REPLACED)
+
+        with ThreadPoolExecutor(READERS) as readers:
+            self._keep(readers.map(found, pictures))
 
     def _follow(self) -> None:
         """Show the jobs and save results until all jobs have ended. Raises KeyboardInterrupt."""
@@ -197,13 +212,24 @@ class BatchRun:
         except NotSaved as problem:
             return replace(picture, message=f"the result is paid, but not saved: {problem}")
 
-    def _say_how_to_come_back(self) -> None:
-        followed = self._followed
-        over = sum(has_ended(picture.job) for picture in followed)
-        left = len(self._of(Fate.NOT_SENT))
-        unsent = f", {left} were not sent" if left else ""
-        told = f"interrupted: {over} are over, {len(followed) - over} go on without this command{unsent}. {AGAIN}"
-        say(told, err=True)
+    def _stopped_by(self, error: Exception) -> int:
+        """Tell the error and how to come back, and return the exit code. An error that nobody foresaw is raised again."""
+        sentence, _ = errors.told(error) or ("", 0)
+        if sentence:
+            say(sentence, err=True)
+        self._say_how_to_come_back("stopped")
+        if not sentence:
+            raise error
+        return exit_codes.REPEAT
+
+    def _say_how_to_come_back(self, why: str) -> None:
+        begun = self._of(Fate.SENT, Fate.KNOWN)
+        over = sum(has_ended(picture.job) for picture in begun)
+        perhaps, left = len(self._of(Fate.PERHAPS_SENT)), len(self._of(Fate.NOT_SENT))
+        counts = [f"{over} are over", f"{len(begun) - over} go on without this command"]
+        counts += [f"{perhaps} may have been sent"] if perhaps else []
+        counts += [f"{left} were not sent"] if left else []
+        say(f"{why}: {', '.join(counts)}. {AGAIN}", err=True)
 
     def _close(self) -> int:
         """Tell what was reached, and return the exit code."""

@@ -1,6 +1,6 @@
 """A batch of `darkroom enhance`: its pictures, and what becomes of each before anything is uploaded.
 
-The checks are those of submit, on the same bytes and by the stack's own parameters. Nothing is written here.
+The checks are those of submit, on the same bytes and by the stack's own parameters. Nothing is sent here.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class Fate(StrEnum):
     KNOWN = "sent before"  # by this command: its job is followed
     REFUSED = "refused"  # not sent, because submit would refuse it, or its result could not be saved
     NOT_SENT = "not sent"  # its upload failed, or was interrupted
+    PERHAPS_SENT = "perhaps sent"  # S3 may have all of it and has not answered; the same command again finds out
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,16 @@ It must not decide which files are uploaded.
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import CancelledError
+from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
+from threading import Lock, Semaphore
 from typing import Any
 from urllib.parse import urlencode
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from s3transfer.subscribers import BaseSubscriber
 
 from darkroom_cli.batch.earlier_uploads import MARK
@@ -21,7 +23,9 @@ from darkroom_cli.batch.earlier_uploads import MARK
 MAX_METADATA_BYTES = 2048  # names and values of one object; S3 user guide, "Working with object metadata"
 # S3's answers to a conditional write that found another object, or another write under way (S3 user guide, "Conditional writes")
 CHANGED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
-CONDITIONAL = ("PutObject", "CompleteMultipartUpload")  # the operations of S3 that make an object visible
+ENDED = "NoSuchUpload"  # its answer about parts that were completed or aborted (S3 API, CompleteMultipartUpload)
+FIRST_SERVER_ERROR = 500  # HTTP statuses from here on do not say whether the request was carried out
+MOST_UNDER_WAY = 100  # files; more than the transfer manager's ten threads need, and less than its queues hold
 
 
 @dataclass(frozen=True)
@@ -48,12 +52,86 @@ class Parcel:
         return {"Metadata": {**self.metadata, MARK: self.mark}, "ContentType": content_type, **tagging}
 
 
-@dataclass(frozen=True)
-class Sent:
-    """How the upload of one file ended. `problem` is None if the object is in the bucket."""
+class UploadOutcome(StrEnum):
+    """What is known of an upload."""
+
+    SENT = "sent"  # the object is in the bucket
+    NOT_SENT = "not sent"
+    PERHAPS = "perhaps sent"  # S3 may have all bytes of it, and has not answered
+
+
+@dataclass(eq=False)
+class FileUpload(BaseSubscriber):
+    """The upload of one file, as far as it is. Threads of the transfer manager write here, and any thread may read.
+
+    `moved` is called with numbers of bytes, and `ended` once at the end.
+    """
 
     parcel: Parcel
-    problem: str | None = None
+    moved: Callable[[int], None] = field(repr=False)
+    ended: Callable[[FileUpload], None] = field(repr=False)
+    answer: Mapping[str, Any] | None = None  # S3's, to the request that makes the object visible
+    error: Exception | None = None
+    _lock: Lock = field(default_factory=Lock, repr=False)
+    _read_bytes: int = 0
+    _is_read: bool = False  # whether all bytes were ever read for S3
+
+    @property
+    def outcome(self) -> UploadOutcome:
+        """What is known now."""
+        if self.answer is not None:
+            return UploadOutcome.SENT
+        is_refused = isinstance(self.error, ClientError) and _status(self.error) < FIRST_SERVER_ERROR
+        return UploadOutcome.PERHAPS if self._is_read and not is_refused else UploadOutcome.NOT_SENT
+
+    @property
+    def version_id(self) -> str | None:
+        """The version that the upload has made, None if the bucket has no versions."""
+        found = self.answer.get("VersionId") if self.answer else None
+        return None if found == "null" else found
+
+    @property
+    def came_too_late(self) -> bool:
+        """Whether S3 refused the file because another upload got its key meanwhile, or ended this one: another program, or a try
+        of this upload whose answer was lost."""
+        return isinstance(self.error, ClientError) and self.error.response["Error"]["Code"] in (*CHANGED, ENDED)
+
+    @property
+    def leaves_job_open(self) -> bool:
+        """Whether S3 answered without saying which job the key has now."""
+        return self.came_too_late or (self.answer is not None and not self.version_id)
+
+    @property
+    def problem(self) -> str:
+        """Why the file is not in the bucket, or an empty text."""
+        # botocore's time-outs are OSErrors too
+        if isinstance(self.error, OSError) and not isinstance(self.error, BotoCoreError):
+            return f"the file cannot be read: {self.error.strerror or self.error}"
+        return (
+            "another program uploaded this key or ended the upload meanwhile; run the command again"
+            if self.came_too_late
+            else ""
+        )
+
+    @property
+    def concerns_all(self) -> bool:
+        """Whether the upload failed for a reason that the other files are likely to meet, too."""
+        return self.error is not None and not self.problem and not isinstance(self.error, CancelledError)
+
+    def on_progress(self, future: Any, bytes_transferred: int, **_: object) -> None:
+        """Count the bytes. A negative number means that they are sent again."""
+        with self._lock:  # parts are sent by several threads
+            self._read_bytes += bytes_transferred
+            self._is_read = self._is_read or self._read_bytes >= future.meta.size
+        self.moved(bytes_transferred)
+
+    def on_done(self, future: Any, **_: object) -> None:
+        """Keep the error, and tell that the upload is over. The answer is kept already."""
+        try:
+            future.result()
+        except Exception as error:
+            self.error = error
+        self.ended(self)
 
 
 def fits(metadata: Mapping[str, str]) -> bool:
@@ -62,61 +140,63 @@ def fits(metadata: Mapping[str, str]) -> bool:
     return sum(len(name.encode()) + len(value) for name, value in metadata.items()) + mark_bytes <= MAX_METADATA_BYTES
 
 
-def send(s3: Any, bucket: str, parcels: Sequence[Parcel], moved: Callable[[int], None]) -> Generator[Sent, None, None]:
-    """Upload the files, several at once, and yield how each ended, in their order. `moved` is called with numbers of bytes.
+def send(
+    s3: Any, bucket: str, parcels: Sequence[Parcel], moved: Callable[[int], None], begun: list[FileUpload]
+) -> None:
+    """Upload the files, several at once. `moved` is called with numbers of bytes, by any thread.
 
-    The caller must close the generator. Uploads that are not complete then are aborted, and nothing of them is left. Raises
-    errors of boto3 that concern all files.
+    Each upload is put into `begun` before its first byte is sent. What became of it is there, also after an error or Ctrl-C. Both
+    break off the uploads that are under way, and leave no parts of them. Raises KeyboardInterrupt, and the first error of an
+    upload that concerns all files.
     """
     from boto3.s3.transfer import TransferConfig, create_transfer_manager
 
-    with (
-        _conditions(s3, {parcel.key: parcel.condition for parcel in parcels}),
-        create_transfer_manager(s3, TransferConfig(preferred_transfer_client="classic")) as manager,
-    ):
-        counter = _Counter(moved)
-        futures = [
-            manager.upload(str(parcel.path), bucket, parcel.key, parcel.arguments, [counter]) for parcel in parcels
-        ]
-        for parcel, future in zip(parcels, futures, strict=True):
-            yield Sent(parcel, _problem(future))
+    client: Any = _ConditionalClient(s3)
+    free, errors = Semaphore(MOST_UNDER_WAY), list[Exception]()
+
+    def ended(upload: FileUpload) -> None:
+        if upload.error and upload.concerns_all:
+            errors.append(upload.error)
+        free.release()
+
+    def wait_for_room() -> None:
+        free.acquire()
+        if errors:
+            raise errors[0]
+
+    with create_transfer_manager(client, TransferConfig(preferred_transfer_client="classic")) as manager:
+        for parcel in parcels:
+            wait_for_room()
+            upload = client.uploads[parcel.key] = FileUpload(parcel, moved, ended)
+            begun.append(upload)
+            manager.upload(str(parcel.path), bucket, parcel.key, parcel.arguments, [upload])
+        for _ in range(MOST_UNDER_WAY):  # as much room as there is when all are over
+            wait_for_room()
 
 
-@contextmanager
-def _conditions(s3: Any, by_key: Mapping[str, Mapping[str, str]]) -> Iterator[None]:
-    """Within the block, let each write of a key have its condition. boto3's transfer manager has no parameter for that."""
+class _ConditionalClient:
+    """The client of S3 for boto3's transfer manager, which has no parameter for conditions and keeps no answers. The two
+    requests that make an object visible carry the condition of its upload, which keeps the answer."""
 
-    def add(params: dict[str, Any], **_: object) -> None:
-        params.update(by_key.get(params["Key"], {}))
+    def __init__(self, s3: Any) -> None:
+        self.uploads: dict[str, FileUpload] = {}  # by key
+        self.meta = s3.meta
+        self.create_multipart_upload = s3.create_multipart_upload
+        self.upload_part = s3.upload_part
+        self.abort_multipart_upload = s3.abort_multipart_upload
+        self._s3 = s3
 
-    events = [f"provide-client-params.s3.{operation}" for operation in CONDITIONAL]
-    for event in events:
-        s3.meta.events.register(event, add)
-    try:
-        yield
-    finally:
-        for event in events:
-            s3.meta.events.unregister(event, add)
+    def put_object(self, **parameters: Any) -> Any:
+        return self._answered(self._s3.put_object, parameters)
 
+    def complete_multipart_upload(self, **parameters: Any) -> Any:
+        return self._answered(self._s3.complete_multipart_upload, parameters)
 
-def _problem(future: Any) -> str | None:
-    try:
-        future.result()
-    except OSError as error:
-        return f"the file cannot be read: {error.strerror or error}"
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in CHANGED:
-            raise
-        return "another upload got this key meanwhile; run the command again"
-    return None
+    def _answered(self, request: Callable[..., Any], parameters: Mapping[str, Any]) -> Any:
+        upload = self.uploads[parameters["Key"]]
+        upload.answer = request(**parameters, **upload.parcel.condition)
+        return upload.answer
 
 
-class _Counter(BaseSubscriber):
-    """Counts the bytes that the transfer manager moves."""
-
-    def __init__(self, moved: Callable[[int], None]) -> None:
-        self._moved = moved
-
-    def on_progress(self, future: Any, bytes_transferred: int, **_: object) -> None:
-        """Count the bytes. A negative number means that they are sent again."""
-        self._moved(bytes_transferred)
+def _status(error: ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))

@@ -72,29 +72,43 @@ def reported() -> Iterator[None]:
         logging.getLogger().removeHandler(handler)
 
 
-@contextlib.contextmanager
-def _foreseen() -> Iterator[None]:
+def told(error: Exception) -> tuple[str, int] | None:
+    """Return the sentence and the exit code of an error that a command may meet, None if it is a fault of this program."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     from darkroom.configuration import BadConfiguration
-    from darkroom.errors import DarkroomError, Inapplicable, LedgerBusy, LedgerNotOwned, LostClaim, NoSuchJob
+    from darkroom.errors import DarkroomError, Inapplicable, LedgerBusy, LedgerNotOwned, LostClaim
     from darkroom_cli.stack.deployment import NoDeployment
+
+    match error:
+        case Inapplicable() | LedgerNotOwned() | NoDeployment() | BadConfiguration():
+            return str(error), exit_codes.NOT_POSSIBLE
+        case LostClaim() | LedgerBusy():
+            return f"{error}; try again", exit_codes.REPEAT
+        case DarkroomError():
+            return str(error), exit_codes.REPEAT
+        case ClientError():
+            return _refusal(error), exit_codes.NOT_POSSIBLE
+        case BotoCoreError():  # no credentials, no region, an unknown profile or no connection
+            why = _why_unreachable(error) or HOW
+            return f"AWS cannot be used: {error} ({why})", exit_codes.NOT_POSSIBLE
+    return None
+
+
+@contextlib.contextmanager
+def _foreseen() -> Iterator[None]:
+    from darkroom.errors import NoSuchJob
 
     try:
         yield
     except NoSuchJob as unknown:
         typer.echo(visible(unknown), err=True)
         _end(unknown.advice, exit_codes.NOT_POSSIBLE)
-    except (Inapplicable, LedgerNotOwned, NoDeployment, BadConfiguration) as error:
-        _end(str(error), exit_codes.NOT_POSSIBLE)
-    except (LostClaim, LedgerBusy) as error:
-        _end(f"{error}; try again", exit_codes.REPEAT)
-    except DarkroomError as error:
-        _end(str(error), exit_codes.REPEAT)
-    except ClientError as error:
-        _end(_refusal(error), exit_codes.NOT_POSSIBLE)
-    except BotoCoreError as error:  # no credentials, no region, an unknown profile or no connection
-        _end(f"AWS cannot be used: {error} ({_why_unreachable(error) or HOW})", exit_codes.NOT_POSSIBLE)
+    except Exception as error:
+        found = told(error)
+        if found is None:
+            raise
+        _end(*found)
 
 
 def _why_unreachable(error: BotoCoreError) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from darkroom import catalog
@@ -46,7 +46,15 @@ def lines(folder: Path, out: Path | None, taken: Iterable[Item], suffixes: Colle
             is_hidden = any(part.startswith(".") for part in name.parts)
             kind = _RESULT if path in results else _HIDDEN if is_hidden else kind_of(path)
             kinds[kind].append(name.as_posix())
-    return [_line(kind, kinds[kind], _why(kind, suffixes)) for kind in _WHY if kind in kinds]
+    return _lines(kinds, suffixes)
+
+
+def lines_of(files: Iterable[tuple[str, Path]], suffixes: Collection[str]) -> list[str]:
+    """Return a line for each kind of the files, which are given with their names, as `lines` does."""
+    kinds: dict[str, list[str]] = defaultdict(list)
+    for name, path in files:
+        kinds[kind_of(path)].append(name)
+    return _lines(kinds, suffixes)
 
 
 def kind_of(path: Path) -> str:
@@ -65,6 +73,10 @@ def kind_of(path: Path) -> str:
     return next((kind for start, kind in _STARTS.items() if head.startswith(start)), _OTHER)
 
 
+def _lines(kinds: Mapping[str, Sequence[str]], suffixes: Collection[str]) -> list[str]:
+    return [_line(kind, kinds[kind], _why(kind, suffixes)) for kind in _WHY if kind in kinds]
+
+
 def _why(kind: str, suffixes: Collection[str]) -> str:
     """Why files of that kind are left out, and what to do."""
     form = next((known for known in ImageFormat if known.value == kind.lower()), None)
@@ -80,6 +92,6 @@ def _takes(provider: str, form: ImageFormat) -> bool:
     return any(form in model.input_formats for model in catalog.load(provider).models.values())
 
 
-def _line(kind: str, names: list[str], why: str) -> str:
+def _line(kind: str, names: Sequence[str], why: str) -> str:
     more = ", …" if len(names) > _NAMES_SHOWN else ""
     return f"left out: {len(names)} {kind}: {', '.join(names[:_NAMES_SHOWN])}{more}. {why}".rstrip()

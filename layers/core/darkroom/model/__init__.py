@@ -55,6 +55,7 @@ from darkroom.model.uploads import (
     SourceObject,
     UnfinishedUpload,
     Upload,
+    job_id_of,
 )
 
 __all__ = [
@@ -109,4 +110,5 @@ __all__ = [
     "UnnamedProcess",
     "Upload",
     "WarningMetric",
+    "job_id_of",
 ]

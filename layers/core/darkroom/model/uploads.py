@@ -50,6 +50,11 @@ class JobDue:
     after_failure: bool = False  # true if the message follows failed attempts
 
 
+def job_id_of(bucket: str, key: str, *version: str) -> str:
+    """Return the id of an upload's job. `version` is the id of the object's version, or its ETag and its time if it has none."""
+    return hashlib.sha256("\x00".join((bucket, key, *version)).encode()).hexdigest()[:32]
+
+
 @dataclass(frozen=True)
 class SourceObject:
     """An upload with everything that S3 says about its object."""
@@ -74,10 +79,8 @@ class SourceObject:
     def job_id(self) -> str:
         """The id of the upload's job, 32 hex digits. An event, the sweep and a command all give the same id for one upload."""
         if self.version_id:
-            parts = [self.bucket, self.key, self.version_id]
-        else:
-            parts = [self.bucket, self.key, self.etag, self.last_modified.isoformat(timespec="seconds")]
-        return hashlib.sha256("\x00".join(parts).encode()).hexdigest()[:32]
+            return job_id_of(self.bucket, self.key, self.version_id)
+        return job_id_of(self.bucket, self.key, self.etag, self.last_modified.isoformat(timespec="seconds"))
 
     @property
     def order(self) -> str:

@@ -1,0 +1,75 @@
+"""Notes which results `darkroom enhance` saved in a folder, so that a newer result may replace an older one and nothing else.
+
+The notes are a hidden file of the folder, a line of JSON for each result. Notes that are lost or broken only protect more files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+NOTES = ".darkroom-results.jsonl"
+
+
+@dataclass
+class SavedFiles:
+    """The files that were saved in `folder`. Each is known by its path in it, its size, its time and a digest of its bytes."""
+
+    folder: Path
+    _base: Path = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._base = self.folder.resolve()
+
+    def add(self, target: Path, file: Path) -> None:
+        """Note that `file` becomes `target`. Repeat safe. Raises OSError."""
+        stat = file.stat()
+        facts = (self._name(target), stat.st_size, stat.st_mtime_ns)
+        digest = _digest(file)
+        if self._digests.get(facts) == digest:
+            return
+        line = json.dumps([*facts, digest])
+        with (self.folder / NOTES).open("a", encoding="utf-8") as notes:
+            notes.write(f"\n{line}\n")  # on a line of its own, also after one that was cut
+        self._digests[facts] = digest
+
+    def looks_saved(self, target: Path) -> bool:
+        """Return whether the file has the size and the time of a file that was saved there. Raises OSError."""
+        return self._facts(target) in self._digests
+
+    def is_saved(self, target: Path) -> bool:
+        """Return whether the file is, byte for byte, one that was saved there. Raises OSError."""
+        digest = self._digests.get(self._facts(target))
+        return digest is not None and digest == _digest(target)
+
+    def _facts(self, target: Path) -> tuple[str, int, int]:
+        stat = target.stat()
+        return self._name(target), stat.st_size, stat.st_mtime_ns
+
+    def _name(self, target: Path) -> str:
+        return target.relative_to(self._base).as_posix()
+
+    @cached_property
+    def _digests(self) -> dict[tuple[str, int, int], str]:
+        """The digests that the notes hold, by path, size in bytes, and time in nanoseconds."""
+        try:
+            lines = (self.folder / NOTES).read_text(encoding="utf-8", errors="replace").splitlines()
+        except FileNotFoundError:
+            return {}
+        return {(name, size, time): digest for name, size, time, digest in filter(None, map(_parsed, lines))}
+
+
+def _parsed(line: str) -> tuple[str, int, int, str] | None:
+    try:
+        name, size, time, digest = json.loads(line)
+        return str(name), int(size), int(time), str(digest)
+    except (ValueError, TypeError):
+        return None
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
