@@ -6,13 +6,14 @@ command is run in.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from darkroom import folder_files
 from darkroom_local.folder import earlier_results, left_out
 from darkroom_local.folder.uploads import PICTURE_SUFFIXES, why_unusable
+from darkroom_local.folder.walk import Walk, is_hidden, walk
 
 
 class UnusableFiles(ValueError):
@@ -48,8 +49,9 @@ def pick(paths: Sequence[Path], below: str = "", suffixes: Sequence[str] = (), o
     found: dict[str, Path] = {}
     results, settings, unusable = 0, list[Path](), list[tuple[PickedFile, str]]()
     no_pictures, other_endings = list[tuple[str, Path]](), 0
-    inside, earlier = _inside(out, paths), _earlier(paths)
-    for path, name, is_named in _all(paths):
+    walks = {path: walk(path) for path in paths if path.is_dir()}
+    inside, earlier = _inside(out, paths), _earlier(walks)
+    for path, name, is_named in _all(paths, walks):
         if path in earlier or (inside and not is_named and path.parent.resolve().is_relative_to(inside)):
             results += 1
         elif folder_files.is_folder_file(name):
@@ -64,7 +66,7 @@ def pick(paths: Sequence[Path], below: str = "", suffixes: Sequence[str] = (), o
             unusable.append((PickedFile(path, below + name), why))
         else:
             _add(found, below + name, path)
-    lines = [*left_out.lines_of(no_pictures, PICTURE_SUFFIXES), *_other_endings(other_endings, suffixes)]
+    lines = [*left_out.lines_of(no_pictures, walks, PICTURE_SUFFIXES), *_other_endings(other_endings, suffixes)]
     if not found and not unusable:
         why = ": all of them are in --out or in another folder of results" if results else ""
         told = "".join(f"; {line}" for line in lines)
@@ -84,20 +86,18 @@ def _inside(out: Path | None, paths: Sequence[Path]) -> Path | None:
     return base if base and any(path.is_dir() and base.is_relative_to(path.resolve()) for path in paths) else None
 
 
-def _earlier(paths: Sequence[Path]) -> set[Path]:
-    """Return the results of local runs in the folders of `paths`."""
-    folders = [path for path in paths if path.is_dir()]
-    return {file for folder in folders for file in earlier_results.among(folder.rglob("*"), folder)}
+def _earlier(walks: Mapping[Path, Walk]) -> set[Path]:
+    """Return the results of local runs in the folders."""
+    return {file for folder, found in walks.items() for file in earlier_results.among(found.files, folder)}
 
 
-def _all(paths: Sequence[Path]) -> Iterator[tuple[Path, str, bool]]:
+def _all(paths: Sequence[Path], walks: Mapping[Path, Walk]) -> Iterator[tuple[Path, str, bool]]:
     """Yield each file, its name for the key, and whether it was named itself. Hidden files of folders are passed over."""
     for path in paths:
-        if path.is_dir():
-            for file in sorted(path.rglob("*")):
-                name = file.relative_to(path)
-                if file.is_file() and not any(part.startswith(".") for part in name.parts):
-                    yield file, name.as_posix(), False
+        if path in walks:
+            for file in walks[path].files:
+                if not is_hidden(file, path):
+                    yield file, file.relative_to(path).as_posix(), False
         elif path.is_file():
             yield path, path.name, True
         else:

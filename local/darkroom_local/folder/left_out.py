@@ -11,13 +11,16 @@ from darkroom.model import ImageFormat
 from darkroom.output_keys import FOLDER_FILE, SUFFIXES
 from darkroom_local.folder import earlier_results
 from darkroom_local.folder.uploads import Item
+from darkroom_local.folder.walk import Walk, is_hidden, walk
 
 _HEAD_BYTES = 16
-_HIDDEN, _UNREADABLE, _EMPTY, _OTHER, _RESULT = "hidden", "unreadable", "empty", "no picture", "of earlier runs"
+_HIDDEN, _UNREADABLE, _LINK, _EMPTY = "hidden", "unreadable", "linked", "empty"
+_OTHER, _RESULT = "no picture", "of earlier runs"
 _NOT_TAKEN = "Darkroom does not take this format. Convert the files first."
 _WHY = {
     "JPEG": "", "PNG": "", "TIFF": "", "HEIC": _NOT_TAKEN, "AVIF": _NOT_TAKEN, "WebP": "", "GIF": "", "BMP": _NOT_TAKEN,
-    _HIDDEN: "Files and folders whose names begin with a dot are not sent.", _UNREADABLE: "The files cannot be read.",
+    _HIDDEN: "Files and folders whose names begin with a dot are not sent.", _UNREADABLE: "Your user may not read them.",
+    _LINK: "Links to folders are not followed. Name the linked folder itself, or copy it.",
     _EMPTY: "The files have no content.", _OTHER: "",
     _RESULT: "The folders hold results. To enhance results, name their folder itself.",
 }  # fmt: skip
@@ -33,28 +36,33 @@ def lines(folder: Path, out: Path | None, taken: Iterable[Item], suffixes: Colle
     the number, the kind, examples and the reason. `suffixes` are the endings of the formats that are taken."""
     known, base = {item.path for item in taken}, out.resolve() if out else None
     kinds: dict[str, list[str]] = defaultdict(list)
-    files = sorted(folder.rglob("*"))
-    results = earlier_results.among(files, folder)
-    for path in files:
-        if (
-            path.is_file()
-            and path.name != FOLDER_FILE
-            and path not in known
-            and not (base and path.parent.resolve().is_relative_to(base))
-        ):
-            name = path.relative_to(folder)
-            is_hidden = any(part.startswith(".") for part in name.parts)
-            kind = _RESULT if path in results else _HIDDEN if is_hidden else kind_of(path)
-            kinds[kind].append(name.as_posix())
+    found = walk(folder)
+    results = earlier_results.among(found.files, folder)
+    for path in found.files:
+        if path.name == FOLDER_FILE or path in known or (base and path.parent.resolve().is_relative_to(base)):
+            continue
+        kind = _RESULT if path in results else _HIDDEN if is_hidden(path, folder) else kind_of(path)
+        kinds[kind].append(path.relative_to(folder).as_posix())
+    _add_unreached(kinds, folder, found)
     return _lines(kinds, suffixes)
 
 
-def lines_of(files: Iterable[tuple[str, Path]], suffixes: Collection[str]) -> list[str]:
-    """Return a line for each kind of the files, which are given with their names, as `lines` does."""
+def lines_of(files: Iterable[tuple[str, Path]], walks: Mapping[Path, Walk], suffixes: Collection[str]) -> list[str]:
+    """Return a line for each kind of the files, which are given with their names, and of what was not reached in folders, as
+    `lines` does. `walks` has what was found in each folder."""
     kinds: dict[str, list[str]] = defaultdict(list)
     for name, path in files:
         kinds[kind_of(path)].append(name)
+    for folder, found in walks.items():
+        _add_unreached(kinds, folder, found)
     return _lines(kinds, suffixes)
+
+
+def _add_unreached(kinds: dict[str, list[str]], folder: Path, found: Walk) -> None:
+    for kind, paths in ((_UNREADABLE, found.unreadable), (_LINK, found.links)):
+        names = [path.relative_to(folder).as_posix() for path in paths if not is_hidden(path, folder)]
+        if names:
+            kinds[kind] += names
 
 
 def kind_of(path: Path) -> str:

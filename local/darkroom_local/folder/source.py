@@ -17,6 +17,7 @@ from darkroom.errors import SourceGone
 from darkroom.model import SourceObject, Upload
 from darkroom.ports import FolderText
 from darkroom_local.folder import earlier_results
+from darkroom_local.folder.walk import is_hidden, walk
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,10 @@ class FolderSource:
 
     def files(self) -> Iterator[str]:
         """Yield the keys of all files, sorted. Hidden files and folders, and results of local runs, are passed over."""
-        found = list(self.root.rglob("*"))
+        found = walk(self.root).files
         for path in sorted(set(found) - earlier_results.among(found, self.root)):
-            relative = path.relative_to(self.root)
-            if path.is_file() and not any(part.startswith(".") for part in relative.parts):
-                yield relative.as_posix()
+            if not is_hidden(path, self.root):
+                yield path.relative_to(self.root).as_posix()
 
     def find(self, upload: Upload) -> SourceObject:
         """Return the file as an object. Raises SourceGone."""

@@ -23,6 +23,7 @@ from darkroom.setting_layers import canonical, metadata_name
 from darkroom_local.emulator.persistence import VERSION_HEADER
 from darkroom_local.folder import earlier_results, rules
 from darkroom_local.folder.rules import FolderRules, WrongFile
+from darkroom_local.folder.walk import is_hidden, walk
 from darkroom_local.machine.file_names import refused_characters
 
 DEFAULT_PROVIDER = "topaz"  # of the stack's parameter Provider
@@ -249,6 +250,5 @@ def _encoded_word(value: str) -> str:
 
 
 def _visible_files(folder: Path) -> list[Path]:
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    shown = {p for p in files if not any(part.startswith(".") for part in p.relative_to(folder).parts)}
+    shown = {path for path in walk(folder).files if not is_hidden(path, folder)}
     return sorted(shown - earlier_results.among(shown, folder))
