@@ -38,9 +38,10 @@ def check_targets(out: Path, key: str) -> None:
 def safe_target(out: Path, key: str) -> Path:
     """Return the path below `out` that a key names. Raises UnsafeKey."""
     parts = key.split("/")
-    odd = not all(parts) or {".", ".."} & set(parts) or "\\" in key or PurePosixPath(key).is_absolute()
-    if odd or refused_characters(key):
+    if not all(parts) or {".", ".."} & set(parts) or "\\" in key or PurePosixPath(key).is_absolute():
         raise UnsafeKey(f"The key {key!r} is not written to disk, because it is no plain path below a folder.")
+    if odd := refused_characters(key):
+        raise UnsafeKey(f"The key {key!r} is not written to disk, because it has {odd}, which terminals do not show.")
     base = out.resolve()
     target = base.joinpath(*parts)
     if not target.parent.resolve().is_relative_to(base) or target.is_symlink():
