@@ -80,6 +80,18 @@ def test_a_cloud_that_keeps_results_has_them_on_the_disk_only(tmp_path: Path) ->
         assert s3.get_object(Bucket=RESULTS, Key="a.jpg", VersionId=first)["Body"].read() == b"first"
 
 
+def test_a_connection_that_its_client_has_closed_takes_no_memory(tmp_path: Path) -> None:
+    with keeping(tmp_path) as (cloud, s3):
+        s3.put_object(Bucket=RESULTS, Key="a.jpg", Body=os.urandom(2**20))
+        before = resident_bytes(cloud.child.pid)
+        for _ in range(40):
+            client = cloud.endpoint.client("s3")
+            client.get_object(Bucket=RESULTS, Key="a.jpg")["Body"].read()
+            client.close()
+        time.sleep(0.5)
+        assert resident_bytes(cloud.child.pid) - before < 20 * 2**20
+
+
 def resident_bytes(pid: int) -> int:
     """Return how much memory the process has. Skip the test where the system does not tell."""
     statm = Path(f"/proc/{pid}/statm")

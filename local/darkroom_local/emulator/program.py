@@ -7,6 +7,7 @@ environment variables. Some things differ from ministack's own program, version 
   invocation waits while its function has up to four processes (`worker_limit`).
 - ministack starts an interpreter for each worker of a function. Here a worker is forked (`forked_workers`).
 - When it ends, ministack waits up to 30 s for clients that keep a TLS connection open. Here it waits a tenth of a second.
+- A connection that its client has closed is kept for 75 s, with its buffers. Here it is forgotten at once (`closed_connections`).
 - When a worker process dies, ministack changes nothing. Here its leases end, and its messages come again (`worker_deaths`).
 - The URL of a function leads to this cloud (`function_urls`), and task tokens behave as on AWS (`task_tokens`).
 - ministack drops the tags of multipart uploads. Here the object gets them (`multipart_tags`).
@@ -28,7 +29,7 @@ from typing import Any
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
-from darkroom_local.emulator import function_urls, multipart_tags, persistence, repeated_work
+from darkroom_local.emulator import closed_connections, function_urls, multipart_tags, persistence, repeated_work
 from darkroom_local.emulator.forked_workers import fork_workers
 from darkroom_local.emulator.task_tokens import TaskTokens
 from darkroom_local.emulator.version import EmulatorChanged, require
@@ -57,6 +58,7 @@ def main() -> None:
         TaskTokens(stepfunctions, iam_actions).attach()
         multipart_tags.keep_tags()
         repeated_work.parse_policies_once(iam_evaluator)
+        closed_connections.forget()
         persistence.name_versions()
         if persistence.JOURNAL in os.environ:
             persistence.keep(Path(os.environ[persistence.JOURNAL]), Path(os.environ[persistence.RESULTS]))
