@@ -176,6 +176,30 @@ def test_a_completion_that_is_tried_again_after_its_answer_was_lost_is_found_in_
     assert (one["fate"], one["message"], versions(application)) == ("sent before", None, 1)
 
 
+@pytest.mark.parametrize("more", [["--again"], ["--set", "scale=2"]])
+def test_the_same_bytes_sent_again_make_one_version_although_the_answer_was_lost(
+    application: ApplicationUnderTest, photos: Path, monkeypatch: pytest.MonkeyPatch, more: list[str]
+) -> None:
+    enhanced(photos / "0.jpg")
+    s3 = application.cloud.s3
+    put, complete = s3.put_object, s3.complete_multipart_upload
+
+    def put_twice(**params: Any) -> Any:
+        put(**params)
+        params["Body"].seek(0)
+        return put(**params)  # S3 takes it, because the first one has the ETag that the condition names
+
+    def complete_twice(**params: Any) -> Any:
+        complete(**params)
+        return complete(**params)
+
+    monkeypatch.setattr(s3, "put_object", put_twice)
+    monkeypatch.setattr(s3, "complete_multipart_upload", complete_twice)
+    (one,) = enhanced(photos / "0.jpg", *more)
+    assert (one["message"], versions(application)) == (None, 2)
+    assert one["job_id"]
+
+
 def test_a_lost_connection_after_the_first_upload_tells_the_counts_and_the_way_back(
     application: ApplicationUnderTest, many: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -45,6 +45,13 @@ class Parcel:
         return self.path.stat().st_size
 
     @property
+    def replaces(self) -> bool:
+        """Whether the upload replaces an object. It is then sent in parts, however small it is: if the answer to a PutObject is
+        lost and boto3 repeats it, the ETag of the same bytes fulfils the condition once more, and both uploads would be paid. S3
+        completes a multipart upload only once."""
+        return "IfMatch" in self.condition
+
+    @property
     def arguments(self) -> dict[str, Any]:
         """The parameters of PutObject and CreateMultipartUpload."""
         tagging = {"Tagging": urlencode(self.tags)} if self.tags else {}
@@ -164,12 +171,15 @@ def send(
         if errors:
             raise errors[0]
 
-    with create_transfer_manager(client, TransferConfig(preferred_transfer_client="classic")) as manager:
+    usual = TransferConfig(preferred_transfer_client="classic")
+    in_parts = TransferConfig(preferred_transfer_client="classic", multipart_threshold=1)
+    with create_transfer_manager(client, usual) as manager, create_transfer_manager(client, in_parts) as once:
         for parcel in parcels:
             wait_for_room()
             upload = client.uploads[parcel.key] = FileUpload(parcel, moved, ended)
             begun.append(upload)
-            manager.upload(str(parcel.path), bucket, parcel.key, parcel.arguments, [upload])
+            chosen = once if parcel.replaces else manager
+            chosen.upload(str(parcel.path), bucket, parcel.key, parcel.arguments, [upload])
         for _ in range(MOST_UNDER_WAY):  # as much room as there is when all are over
             wait_for_room()
 
