@@ -174,7 +174,7 @@ def test_a_plan_and_a_local_run_refuse_the_same_names(tmp_path: Path) -> None:
     run_over = screening.screen(items_in(tmp_path, {}), tmp_path.with_name("out"), ())
     assert found["to_pay"] == len(run_over.to_do) == 1
     assert {one["key"] for one in found["refusals"]} == {one.item.key for one in run_over.unusable} == set(names[1:])
-    assert "two\\nlines.jpg: S3 takes keys" in run("plan", str(tmp_path)).stdout
+    assert "two\\nlines.jpg: Darkroom takes no name with U+000A" in run("plan", str(tmp_path)).stdout
 
 
 def test_a_plan_of_a_folder_asks_no_aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
