@@ -29,6 +29,7 @@ KINDS: dict[str, dict[str, tuple[str, int, str]]] = {
     },
     "under a disabled KMS key": {"put_object": ("KMS.DisabledException", 400, "The key is disabled.")},
     "unreadable": {"head_object": ("403", 403, "Forbidden")},
+    "shows no new object yet": {"head_object": ("404", 404, "Not Found")},  # its versioning was enabled a moment ago
     "behind an outage": dict.fromkeys(
         ("head_bucket", "put_object"), ("InternalError", 500, "We encountered an internal error. Please try again.")
     ),

@@ -75,6 +75,11 @@ def test_the_first_upload_of_a_stack_has_the_bucket_checked_and_is_sent_at_once(
     assert (guarded.job().status, guarded.checks) == (JobStatus.PROCESSING, 1)
 
 
+def test_a_new_bucket_that_does_not_show_the_object_yet_takes_results(guarded: Guarded) -> None:
+    guarded.s3.kind = "shows no new object yet"
+    assert guarded.proof()() is None
+
+
 def test_a_proof_leaves_nothing_behind(guarded: Guarded) -> None:
     assert [guarded.proof()() for _ in range(2)] == [None, None]
     assert left_over(guarded.cloud.s3, OUTPUT) == []

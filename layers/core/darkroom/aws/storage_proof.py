@@ -17,7 +17,7 @@ from darkroom import output_keys
 from darkroom.aws import refusals
 from darkroom.aws.output_bucket import S3OutputBucket
 from darkroom.aws.refusals import is_refusal
-from darkroom.aws.source_errors import DENIED_CODES
+from darkroom.aws.source_errors import DENIED_CODES, NOT_SHOWN_CODES
 from darkroom.errors import KeyTaken, ResultRefused, StorageUnproven
 from darkroom.ports import ResultHeaders
 
@@ -122,6 +122,10 @@ class S3StorageProof:
         try:
             head: Any = self.client.head_object(Bucket=self.output_bucket, Key=key)
         except ClientError as error:
+            if error.response["Error"]["Code"] in NOT_SHOWN_CODES:
+                # S3 says so only to those who may read (S3 API reference, HeadObject). The bucket's lifecycle removes the object.
+                log.info("the bucket does not show the object of the check yet", extra={"key": key})
+                return None
             if not is_refusal(error):
                 raise  # it may pass by itself
             return self._explained(refusals.in_words(error), "read, by which finalize knows what it has delivered")
