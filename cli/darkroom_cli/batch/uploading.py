@@ -11,7 +11,8 @@ from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from threading import Lock, Semaphore
+from queue import SimpleQueue
+from threading import Lock, Thread
 from typing import Any
 from urllib.parse import urlencode
 
@@ -25,6 +26,7 @@ MAX_METADATA_BYTES = 2048  # names and values of one object; S3 user guide, "Wor
 CHANGED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 ENDED = "NoSuchUpload"  # its answer about parts that were completed or aborted (S3 API, CompleteMultipartUpload)
 FIRST_SERVER_ERROR = 500  # HTTP statuses from here on do not say whether the request was carried out
+GO_ON, STOP = True, False  # words for the thread that begins uploads: one may begin, or none any more
 MOST_UNDER_WAY = 100  # files; more than the transfer manager's ten threads need, and less than its queues hold
 
 
@@ -156,18 +158,53 @@ def send(
     break off the uploads that are under way, and leave no parts of them. Raises KeyboardInterrupt, and the first error of an
     upload that concerns all files.
     """
+    room, over = SimpleQueue[bool](), SimpleQueue[BaseException | None]()
+    for _ in range(MOST_UNDER_WAY):
+        room.put(GO_ON)
+
+    def work() -> None:
+        try:
+            _send_all(s3, bucket, parcels, moved, begun, room)
+        except BaseException as error:  # is raised in the caller's thread
+            over.put(error)
+        else:
+            over.put(None)
+
+    # Python raises KeyboardInterrupt in the main thread, and breaks locks of `threading` that it waits for or has just got. So it
+    # waits here for a queue that is safe, and another thread begins the uploads.
+    Thread(target=work, daemon=True).start()
+    try:
+        error = over.get()
+    except KeyboardInterrupt:
+        room.put(STOP)
+        over.get()
+        raise
+    if error is not None:
+        raise error
+
+
+def _send_all(
+    s3: Any,
+    bucket: str,
+    parcels: Sequence[Parcel],
+    moved: Callable[[int], None],
+    begun: list[FileUpload],
+    room: SimpleQueue[bool],
+) -> None:
+    """Upload the files, each as soon as `room` has a word for it. Raises KeyboardInterrupt at the word STOP."""
     from boto3.s3.transfer import TransferConfig, create_transfer_manager
 
     client: Any = _ConditionalClient(s3)
-    free, errors = Semaphore(MOST_UNDER_WAY), list[Exception]()
+    errors = list[Exception]()
 
     def ended(upload: FileUpload) -> None:
         if upload.error and upload.concerns_all:
             errors.append(upload.error)
-        free.release()
+        room.put(GO_ON)
 
     def wait_for_room() -> None:
-        free.acquire()
+        if room.get() is STOP:
+            raise KeyboardInterrupt
         if errors:
             raise errors[0]
 
