@@ -26,7 +26,6 @@ MAX_METADATA_BYTES = 2048  # names and values of one object; S3 user guide, "Wor
 CHANGED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 ENDED = "NoSuchUpload"  # its answer about parts that were completed or aborted (S3 API, CompleteMultipartUpload)
 FIRST_SERVER_ERROR = 500  # HTTP statuses from here on do not say whether the request was carried out
-GO_ON, STOP = True, False  # words for the thread that begins uploads: one may begin, or none any more
 MOST_UNDER_WAY = 100  # files; more than the transfer manager's ten threads need, and less than its queues hold
 
 
@@ -158,13 +157,13 @@ def send(
     break off the uploads that are under way, and leave no parts of them. Raises KeyboardInterrupt, and the first error of an
     upload that concerns all files.
     """
-    room, over = SimpleQueue[bool](), SimpleQueue[BaseException | None]()
+    room, over, stopped = SimpleQueue[None](), SimpleQueue[BaseException | None](), list[bool]()
     for _ in range(MOST_UNDER_WAY):
-        room.put(GO_ON)
+        room.put(None)
 
     def work() -> None:
         try:
-            _send_all(s3, bucket, parcels, moved, begun, room)
+            _send_all(s3, bucket, parcels, moved, begun, room, stopped)
         except BaseException as error:  # is raised in the caller's thread
             over.put(error)
         else:
@@ -176,7 +175,8 @@ def send(
     try:
         error = over.get()
     except KeyboardInterrupt:
-        room.put(STOP)
+        stopped.append(True)
+        room.put(None)
         over.get()
         raise
     if error is not None:
@@ -189,9 +189,11 @@ def _send_all(
     parcels: Sequence[Parcel],
     moved: Callable[[int], None],
     begun: list[FileUpload],
-    room: SimpleQueue[bool],
+    room: SimpleQueue[None],
+    stopped: Sequence[bool],
 ) -> None:
-    """Upload the files, each as soon as `room` has a word for it. Raises KeyboardInterrupt at the word STOP."""
+    """Upload the files. Each takes a place out of `room`, and gives it back at its end. Raises KeyboardInterrupt once `stopped`
+    has an entry."""
     from boto3.s3.transfer import TransferConfig, create_transfer_manager
 
     client: Any = _ConditionalClient(s3)
@@ -200,10 +202,11 @@ def _send_all(
     def ended(upload: FileUpload) -> None:
         if upload.error and upload.concerns_all:
             errors.append(upload.error)
-        room.put(GO_ON)
+        room.put(None)
 
     def wait_for_room() -> None:
-        if room.get() is STOP:
+        room.get()
+        if stopped:
             raise KeyboardInterrupt
         if errors:
             raise errors[0]
