@@ -318,7 +318,7 @@ class Simulation:
     def _due(self) -> float | None:
         """Return the next second at which a sweep would find something to do, or None. Other sweeps need not run."""
         found = [*self.invariants.due.values()]
-        if any(not self.alerts.alarmed_since(began) for began in self.invariants.doubted.values()):
+        if any(self._is_untold(job_id, began) for job_id, began in self.invariants.doubted.items()):
             found.append(self.scheduler.seconds)
         lost = [s for s in self._jobless() if self.inputs.holds(s)]
         if lost:
@@ -328,6 +328,11 @@ class Simulation:
             first = min(one.initiated_at for one in self.outputs.begun.values()) - self.shape.start
             found.append(max(first.total_seconds() + 3600 + SKEW, self._next_turn("AbandonedUploads")))
         return min(found, default=None)
+
+    def _is_untold(self, job_id: str, began: float) -> bool:
+        """Return whether a doubt has no alarm or no event yet."""
+        row = self.invariants.rows.get((f"JOB#{job_id}", "JOB"), {})
+        return not self.alerts.alarmed_since(began) or "published_at" not in row
 
     def _jobless(self) -> list[SourceObject]:
         """Return the uploads that have no job. Jobs are never deleted, so an upload that has one is not looked at again."""
