@@ -125,7 +125,7 @@ OF_STAGING = (
     Bug("kept under the attempt", seeded_staging_bugs.kept_under_the_attempt, HELD, 16, (PUBLISHED, GONE, REST)),
     Bug("dropped before the copy", seeded_staging_bugs.dropped_before_the_copy, HELD, 0, (STAYS,)),
     Bug("never dropped", seeded_staging_bugs.never_dropped, HELD, 1, (GONE,)),
-    Bug("whatever is staged published", seeded_staging_bugs.whatever_is_staged_published, HELD, 38, (ITS_OWN,)),
+    Bug("whatever is staged published", seeded_staging_bugs.whatever_is_staged_published, HELD, 670, (ITS_OWN,)),
     Bug("lost answer sent again", seeded_staging_bugs.lost_answer_sent_again, HELD, 12, (ONE_PAID, CHARGED)),
     Bug("lost answer released", seeded_staging_bugs.lost_answer_released, HELD, 12, (CHARGED,)),
     Bug("failed call sent again", seeded_staging_bugs.failed_call_sent_again, HELD, 1, (ONE_PAID,)),

@@ -51,6 +51,19 @@ def test_a_result_in_place_is_settled_though_the_provider_does_not_answer_any_mo
     assert (application.cloud.versions("a.jpg"), application.cloud.budget("topaz", MONTH)["spent"]) == (1, 1)
 
 
+def test_a_request_to_cancel_that_comes_when_the_result_is_in_place_is_too_late(
+    application: ApplicationUnderTest, job: Job
+) -> None:
+    application.ports["ledger"] = Replaced(application.ledger, settle=die)
+    with pytest.raises(WorkerDied):
+        application.finalize(job)
+    application.ports["ledger"] = application.ledger
+    application.operate.cancel(job.job_id)
+    application.clock.advance(LEASE)
+    assert application.finalize(job).status == "COMPLETED"
+    assert (application.cloud.versions("a.jpg"), application.cloud.budget("topaz", MONTH)["spent"]) == (1, 1)
+
+
 def test_a_worker_whose_job_was_ended_and_run_again_meanwhile_reports_nothing(
     application: ApplicationUnderTest, job: Job
 ) -> None:

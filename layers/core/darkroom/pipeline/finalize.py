@@ -98,8 +98,9 @@ class Finalize:
 
     def _deliver_or_settle(self, job: Job, provider: Provider) -> Job:
         charged = job.require_process().credits_charged
-        if charged is not None and not job.cancel_requested_at and self.delivery.is_in_place(job):
-            # An earlier attempt put the result in place and died before it settled. So the provider's answer no longer matters.
+        if charged is not None and self.delivery.is_in_place(job):
+            # An earlier attempt put the result in place and died before it settled. So the provider's answer no longer matters,
+            # and a request to cancel comes too late.
             return self.delivery(job, provider, Progress(ProcessState.COMPLETED, credits=charged))
         try:
             progress = self._read_progress(job, provider)
