@@ -12,11 +12,15 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @dataclass
 class Leaving:
-    """Holds the signal that asked a run to leave; 0 if there was none. Calling the object returns whether there was one."""
+    """Holds the signal that asked a run to leave; 0 if there was none. Calling the object returns whether there was one, and
+    raises KeyboardInterrupt if a second one came."""
 
     signal_number: int = 0
+    is_urgent: bool = False
 
     def __call__(self) -> bool:
+        if self.is_urgent:  # Python drops an exception of the handler that is raised while a finalizer runs
+            raise KeyboardInterrupt
         return bool(self.signal_number)
 
     @property
@@ -27,6 +31,7 @@ class Leaving:
     def heard(self, number: int, _: object) -> None:
         """Note the first signal. Raises KeyboardInterrupt at the second signal."""
         if self.signal_number:
+            self.is_urgent = True
             raise KeyboardInterrupt
         self.signal_number = number
 
