@@ -218,7 +218,7 @@ def test_sweep_runs_each_minute_and_nobody_tries_a_run_again() -> None:
 
 
 def test_submit_and_what_it_invokes_may_run_more_often_for_one_upload_than_lambda_takes_for_an_accident() -> None:
-    # Submit sends to its own queue and invokes finalize for a proof of storage. Lambda counts both along the same chain.
+    # Submit sends to its own queue, and in each such round it may invoke finalize for a proof of storage.
     allowed = {name for name in ALL_FUNCTIONS if RESOURCES[name]["Properties"].get("RecursiveLoop") == "Allow"}
     assert allowed == {"Submit", "Finalize"}
 
