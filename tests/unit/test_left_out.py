@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from darkroom_cli.batch.picked_files import pick
 from darkroom_local.folder.left_out import lines
 from darkroom_local.folder.source import FolderSource
 from darkroom_local.folder.uploads import items_in, picture_suffixes
@@ -51,16 +52,19 @@ def test_the_formats_of_the_runs_provider_are_taken(
     ]
 
 
-def test_results_of_earlier_runs_are_no_pictures_of_the_folder_above_them(tmp_path: Path) -> None:
-    for name in ("a.jpg", "trip/small/a.jpg", "trip/small/deep/b.jpg", "trip/small/.darkroom/lock", "trip/c.jpg"):
+@pytest.mark.parametrize("mark", [".darkroom/lock", ".darkroom-results.jsonl"])  # of `local run`, and of `enhance`
+def test_results_of_earlier_runs_are_no_pictures_of_the_folder_above_them(tmp_path: Path, mark: str) -> None:
+    for name in ("a.jpg", "trip/small/a.jpg", "trip/small/deep/b.jpg", f"trip/small/{mark}", "trip/c.jpg"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"\xff\xd8\xff")
     items = items_in(tmp_path, {})
     assert [item.key for item in items] == ["a.jpg", "trip/c.jpg"] == list(FolderSource(tmp_path).files())
     assert lines(tmp_path, tmp_path / "out", items, picture_suffixes({}, {})) == [
-        "left out: 3 of earlier runs: trip/small/.darkroom/lock, trip/small/a.jpg, trip/small/deep/b.jpg. The folders hold "
+        f"left out: 3 of earlier runs: trip/small/{mark}, trip/small/a.jpg, trip/small/deep/b.jpg. The folders hold "
         "results. To enhance results, name their folder itself."
     ]
+    picked = pick([tmp_path])
+    assert ([file.key for file in picked.files], picked.results) == (["a.jpg", "trip/c.jpg"], 2)
     assert [item.key for item in items_in(tmp_path / "trip" / "small", {})] == ["a.jpg", "deep/b.jpg"]
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-NOTES = ".darkroom-results.jsonl"
+from darkroom_local.folder.earlier_results import NOTES
 
 
 @dataclass
