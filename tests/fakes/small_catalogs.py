@@ -20,6 +20,7 @@ source = "page"
 max_request_bytes = 10_000_000
 result_retention_hours = 168
 visibility_grace_seconds = 60
+list_reach_hours = 168
 link_seconds = 900
 [endpoints.up]
 path = "up"

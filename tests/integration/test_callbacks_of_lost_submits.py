@@ -11,7 +11,7 @@ from tests.fakes.aws_account import Cloud
 from tests.integration.callback_support import CallbackApplication, ended_at_the_vendor
 
 from darkroom.aws.ledger import DynamoLedger
-from darkroom.errors import SubmitInDoubt, Throttled
+from darkroom.errors import Inapplicable, SubmitInDoubt, Throttled
 from darkroom.model import Job, JobDue, JobStatus
 from darkroom.pipeline.callback import CallbackOutcome
 from darkroom.pipeline.message_outcomes import Done
@@ -74,6 +74,8 @@ def test_a_refused_submit_about_which_the_vendor_has_called_back_is_looked_up_an
     let_the_lookup_end(application)
     assert application.job().status is JobStatus.IN_DOUBT
     assert "a callback named process nobodys" in (application.job().error or "")
+    with pytest.raises(Inapplicable, match=r"a callback named process nobodys, so .* use --force"):
+        application.operate.resubmit("a.jpg")
 
 
 def test_the_process_that_a_callback_names_is_not_believed_to_be_the_jobs(application: CallbackApplication) -> None:
@@ -224,7 +226,7 @@ def test_a_person_who_sends_a_doubted_job_again_overrules_its_callbacks(applicat
     application.submit(JobDue(job.job_id))
     let_the_lookup_end(application)
     application.provider.submit = submit  # type: ignore[method-assign]
-    application.operate.resubmit(job.job_id)
+    application.operate.resubmit(job.job_id, force=True)
     application.submit(JobDue(job.job_id))
     assert (application.job().status, len(application.provider.processes)) == (JobStatus.PROCESSING, 2)
 

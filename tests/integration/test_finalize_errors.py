@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.fakes.application import DEADLINE, MONTH, START, ApplicationUnderTest, picture
-from tests.integration.time_support import LEASE, Replaced, WorkerDied, die
+from tests.integration.time_support import LEASE, Replaced, WorkerDied, die, refusing, writing
 
 from darkroom.errors import DarkroomError, LostClaim, ProviderUnavailable
 from darkroom.model import LEASE_MARGIN, Job, JobStatus, ProcessState
@@ -24,18 +24,6 @@ def job(application: ApplicationUnderTest) -> Job:
     application.deliver(application.cloud.put("a.jpg", picture()))
     application.provider.become(ProcessState.COMPLETED)
     return application.job()
-
-
-def writing(application: ApplicationUnderTest, write: Any) -> None:
-    """Let `write` be called instead of the output bucket's."""
-    application.ports["outputs"] = Replaced(application.ports["outputs"], write=write)
-
-
-def refusing(error: Exception) -> Any:
-    def write(*args: Any) -> None:
-        raise error
-
-    return write
 
 
 def test_a_result_in_place_is_settled_though_the_provider_does_not_answer_any_more(

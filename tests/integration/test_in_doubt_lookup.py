@@ -10,11 +10,12 @@ from tests.fakes.application import DEADLINE, START, ApplicationUnderTest, pictu
 from darkroom import catalog
 from darkroom.errors import ProviderUnavailable, SubmitInDoubt
 from darkroom.model import Job, JobDue, JobStatus
-from darkroom.pipeline.in_doubt_lookup import CLOCK_SKEW
+from darkroom.pipeline.in_doubt_lookup import CLOCK_SKEW, LIST_MARGIN
 from darkroom.pipeline.message_outcomes import RetryLater
 
 LOST = SubmitInDoubt("the submit's answer was lost (ReadTimeout)")
 GRACE = timedelta(seconds=catalog.load("topaz").visibility_grace_seconds)
+REACH = timedelta(hours=catalog.load("topaz").list_reach_hours)
 
 
 def lost(application: ApplicationUnderTest, *, accepted: bool = True) -> Job:
@@ -65,3 +66,25 @@ def test_an_adopted_process_is_polled_at_the_eta_that_the_list_shows(application
     application.submit(JobDue(job.job_id))
     (state,) = application.executions.running.values()
     assert (application.job().process.eta, state.poll_at) == (START + timedelta(minutes=10),) * 2
+
+
+@pytest.mark.parametrize(
+    ("age", "status", "said"),
+    [
+        (REACH - LIST_MARGIN, JobStatus.CLAIMED, "the provider never received the earlier submit"),
+        (
+            REACH,
+            JobStatus.IN_DOUBT,
+            "topaz lists the last 168 h, and the submit is older, or nearly so: a person must resolve it",
+        ),
+    ],
+)
+def test_a_list_that_no_longer_reaches_back_to_the_submit_proves_nothing(
+    application: ApplicationUnderTest, age: timedelta, status: JobStatus, said: str
+) -> None:
+    """A local run that was killed may be repeated after more days than the vendor's list has."""
+    job = lost(application, accepted=False)
+    application.clock.now = START + age
+    application.submit(JobDue(job.job_id))
+    assert (application.job().status, application.job().error) == (status, said)
+    application.assert_books_balance()

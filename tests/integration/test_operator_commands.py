@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 from tests.fakes.application import DEADLINE, MONTH, START, ApplicationUnderTest, picture
 from tests.fakes.aws_account import INPUT
-from tests.integration.time_support import MINUTE, Replaced, committed, follow
+from tests.integration.time_support import MINUTE, Replaced, committed, follow, refusing, writing
 
 from darkroom.errors import ErrorCode, Inapplicable, OperatorFault, ProviderUnavailable, SubmitInDoubt, Throttled
 from darkroom.model import Job, JobDue, JobStatus, ProcessState, Upload
+from darkroom.pipeline.finalize import MAX_SILENCE
 from darkroom.pipeline.operator_commands import OperatorCommands
 
 
@@ -205,6 +206,23 @@ def test_only_force_resubmits_when_the_list_cannot_be_read(
     assert verdict(application.operate, force=True).status in (JobStatus.PROCESSING, JobStatus.CLAIMED)
 
 
+@pytest.mark.parametrize(
+    ("new_key", "waited", "said"),
+    [("another key", timedelta(0), "changed since the submit"), (None, timedelta(days=7), "lists the last 168 h")],
+)
+def test_only_force_resubmits_when_the_list_is_no_proof(
+    application: ApplicationUnderTest, upload: Upload, new_key: str | None, waited: timedelta, said: str
+) -> None:
+    in_doubt(application, upload, accepted=False)
+    application.provider.lists = True
+    application.provider.key = new_key or application.provider.key
+    application.clock.advance(waited)
+    with pytest.raises(Inapplicable, match=f"{said}.* use --force"):
+        application.operate.resubmit("a.jpg")
+    assert application.job().status is JobStatus.IN_DOUBT
+    assert application.operate.resubmit("a.jpg", force=True).status is JobStatus.CLAIMED
+
+
 def test_a_run_that_has_a_process_is_not_resubmitted(application: ApplicationUnderTest, upload: Upload) -> None:
     late_in_doubt(application, upload)
     application.provider.forget("process-1")
@@ -219,6 +237,22 @@ def test_a_doubt_abandoned_unpaid_gives_its_reservation_back(application: Applic
     assert (committed(application), application.cloud.keys()) == (0, set())
     assert application.bus.kinds == ["Job In Doubt", "Job Cancelled"]
     application.assert_books_balance()
+
+
+@pytest.mark.parametrize(("typed", "booked"), [(None, 1), (Decimal(0), 0), (Decimal(2), 2)])
+def test_a_doubt_is_abandoned_at_the_charge_that_the_job_knows_unless_another_is_typed(
+    application: ApplicationUnderTest, upload: Upload, typed: Decimal | None, booked: int
+) -> None:
+    """The provider said what it charged, and then the result could not be stored while the provider kept it."""
+    application.deliver(upload)
+    application.provider.become(ProcessState.COMPLETED)
+    application.retention = timedelta(minutes=5)
+    writing(application, refusing(OSError("the bucket does not answer")))
+    application.clock.advance(DEADLINE + MAX_SILENCE)
+    assert application.finalize(application.job()).status == "IN_DOUBT"
+    ended = application.operate.abandon("a.jpg", typed)
+    assert (ended.status, ended.credits) == (JobStatus.FAILED if booked else JobStatus.CANCELLED, booked)
+    assert application.cloud.budget("topaz", MONTH)["spent"] == booked
 
 
 def test_a_doubt_abandoned_with_credits_is_booked_and_reported(

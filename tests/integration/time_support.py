@@ -117,3 +117,17 @@ def follow(application: ApplicationUnderTest, polls: int = 5) -> Job:
 def committed(application: ApplicationUnderTest) -> int:
     """Return the credits reserved and spent this month."""
     return int(application.cloud.budget("topaz", MONTH)["committed"])
+
+
+def writing(application: ApplicationUnderTest, write: Any) -> None:
+    """Let `write` be called instead of the output bucket's."""
+    application.ports["outputs"] = Replaced(application.ports["outputs"], write=write)
+
+
+def refusing(error: Exception) -> Any:
+    """Return a function that raises the error, whatever it is given."""
+
+    def write(*args: Any) -> None:
+        raise error
+
+    return write

@@ -33,6 +33,7 @@ max_request_bytes = 1000
 multipart_allowance_bytes = 100
 result_retention_hours = 4
 visibility_grace_seconds = 1
+list_reach_hours = 168
 [endpoints.up]
 path = "up"
 default_model = "One"

@@ -59,7 +59,11 @@ Resubmit = Annotated[
 Abandon = Annotated[bool, typer.Option("--abandon", help="End the job without a result.")]
 Credits = Annotated[
     Decimal | None,
-    typer.Option(parser=_credits, metavar="N", help="With --abandon: the credits that the provider charged. [0]"),
+    typer.Option(
+        parser=_credits,
+        metavar="N",
+        help="With --abandon: the credits that were charged. [what the job says, or 0]",
+    ),
 ]
 Attempt = Annotated[
     int | None,
@@ -102,7 +106,7 @@ def resolve(
             seen = _agreed_attempt(job, yes) if attempt in (None, job.attempt) else attempt
             _tell_job(as_json, operate.resubmit(job.job_id, force=force, attempt=seen))
         else:
-            _tell_job(as_json, operate.abandon(reference, credits or Decimal(0), attempt=attempt))
+            _tell_job(as_json, operate.abandon(reference, credits, attempt=attempt))
 
 
 @app.command()

@@ -155,6 +155,7 @@ class Catalog:
     result_retention_hours: int
     max_upload_bytes: int
     visibility_grace_seconds: int
+    list_reach_hours: int  # how far back the vendor's list goes
     link_seconds: int  # how long a link to the input must stay valid
     sources: Mapping[str, str]  # name of a price or limit of the whole provider → its citation
     models: Mapping[str, Model]

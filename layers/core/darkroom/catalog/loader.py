@@ -95,6 +95,7 @@ def parse(text: str) -> Catalog:
         result_retention_hours=limits["result_retention_hours"],
         max_upload_bytes=limits["max_request_bytes"] - limits.get("multipart_allowance_bytes", 0),
         visibility_grace_seconds=limits["visibility_grace_seconds"],
+        list_reach_hours=limits["list_reach_hours"],
         link_seconds=limits.get("link_seconds", 0),
         sources=MappingProxyType(_sources(data)),
         models=MappingProxyType({model.name: model for model in models}),

@@ -28,6 +28,9 @@ CLOCK_SKEW = timedelta(seconds=20)  # how far two workers' clocks may differ
 # The list is read at these times after a request that ended without an answer. It is read for the last time when it must show the
 # submit.
 LOOKS_AFTER = tuple(timedelta(seconds=seconds) for seconds in (5, 15, 45, 120, 300, 900))
+LIST_MARGIN = timedelta(
+    hours=1
+)  # a submit must be so much younger than the list's reach, because the vendor's clock counts
 ACCOUNT_CHANGED = "the API key or the base URL changed since the submit, so this account's list proves nothing"
 
 
@@ -54,16 +57,12 @@ class InDoubt:
 
     def resolve(self, job: Job) -> Outcome | None:
         """Adopt the staged result, or the process that the provider's list shows, or look again later. Return None if the list
-        proves that nothing was accepted. It is a proof only from `provable_at` on, only if it was read with the submit's API key
-        at the submit's base URL, and only if no callback about the run contradicts it."""
+        proves that nothing was accepted: from `provable_at` on, unless `why_no_proof` has a reason against it."""
         provider = self.providers[job.require_provider()]
-        reservation = job.require_reservation()
         process_id = self.staging.find(job.handle)
         if process_id is not None:
             return self.binding.bind(provider, job, Submission(process_id, self.clock(), staged=True))
         try:
-            if not reservation.is_of_account(provider.key_fingerprint()):
-                provider.refresh_key()  # another container may have used a newer key
             found = find_processes(provider, job)
         except ProviderSilent as unknown:
             return self._retry_lookup(job, str(unknown))
@@ -80,12 +79,8 @@ class InDoubt:
                 f"{provider.name} lists only failed calls of this run, and none of them is known to be the lost submit"
             )
             return Done(self.settlement.leave_in_doubt(job, why))
-        if not reservation.is_of_account(provider.key_fingerprint()):
-            return Done(self.settlement.leave_in_doubt(job, ACCOUNT_CHANGED))
-        if job.told is not None:
-            # The vendor called back about this run. So it has accepted something, and the list lacks it or was cleared.
-            why = f"{provider.name} does not list the lost submit under its name"
-            return Done(self.settlement.leave_in_doubt(job, why + _named_by_callback(job)))
+        if doubt := why_no_proof(provider, job, now):
+            return Done(self.settlement.leave_in_doubt(job, doubt))
         return None
 
     def _resolve_by_image(self, provider: Provider, job: Job) -> Outcome:
@@ -150,6 +145,22 @@ def chargeable_processes(job: Job, found: tuple[FoundProcess, ...]) -> tuple[Fou
     return (*alive, *(process for process in found if _has_failed(process) and _handle_of(process) in handles))
 
 
+def why_no_proof(provider: Provider, job: Job, now: datetime) -> str | None:
+    """Return why the provider's list, which lacks the job's run, is no proof that nothing was accepted; None if it is a proof.
+
+    The list must have been read with the submit's API key at the submit's base URL, and must reach back to the submit. No
+    callback about the run may contradict it.
+    """
+    if not job.require_reservation().is_of_account(provider.key_fingerprint()):
+        return ACCOUNT_CHANGED
+    reach = catalog.load(job.require_provider()).list_reach_hours
+    if now > job.require_dispatch().reserved_at + timedelta(hours=reach) - LIST_MARGIN:
+        return f"{provider.name} lists the last {reach} h, and the submit is older, or nearly so"
+    if job.told is not None:  # so the vendor has accepted something, and the list lacks it or was cleared
+        return f"{provider.name} does not list the lost submit under its name{_named_by_callback(job)}"
+    return None
+
+
 def _named_by_callback(job: Job) -> str:
     """Return the end of a sentence for the person who decides the doubt: which process a callback named, if one came."""
     return f"; a callback named process {job.told.told_process_id}" if job.told else ""
@@ -165,8 +176,10 @@ def _has_failed(process: FoundProcess) -> bool:
 
 
 def find_processes(provider: Provider, job: Job) -> tuple[FoundProcess, ...] | None:
-    """Return the processes of the job's run from the provider's list, or None if the list is no proof. Raises what
-    `Provider.find` raises."""
+    """Return the processes of the job's run from the provider's list, or None if the list is no proof. If the submit was made
+    with another API key, the key is read again first. Raises what `Provider.find` raises."""
+    if not job.require_reservation().is_of_account(provider.key_fingerprint()):
+        provider.refresh_key()  # another container may have used a newer key
     sent = job.require_dispatch()
     return provider.find(job.handle, sent.send_mode, sent.reserved_at)
 

@@ -21,10 +21,10 @@ from darkroom.errors import (
     ProcessUnknown,
     ProviderSilent,
 )
-from darkroom.model import NOTHING, FoundProcess, Job, JobDue, JobStatus
+from darkroom.model import FoundProcess, Job, JobDue, JobStatus
 from darkroom.pipeline import circuit_breaker, job_lookup
 from darkroom.pipeline.finalize import Finalize
-from darkroom.pipeline.in_doubt_lookup import chargeable_processes, find_processes
+from darkroom.pipeline.in_doubt_lookup import chargeable_processes, find_processes, why_no_proof
 from darkroom.pipeline.process_binding import Binding, claims_process
 from darkroom.pipeline.settlement import Settlement
 from darkroom.pipeline.submit_retries import MESSAGE_LATE
@@ -98,7 +98,8 @@ class OperatorCommands:
 
     def resubmit(self, reference: str, *, force: bool = False, attempt: int | None = None) -> Job:
         """Resolve a job in doubt whose submit was not accepted: send the job again. Raises Inapplicable if a process is known,
-        or a result is staged. Without `force`, also raises Inapplicable if the provider's list cannot be read."""
+        or a result is staged. Without `force`, also raises Inapplicable if the provider's list cannot be read, or is no proof:
+        `why_no_proof` says when."""
         job = self._in_doubt(reference, attempt)
         if job.process:
             raise Inapplicable(
@@ -110,20 +111,24 @@ class OperatorCommands:
             raise Inapplicable(
                 f"the paid result of process {staged} is staged and only waits for its delivery: use --adopt with it"
             )
-        provider = self.providers[job.require_provider()]
-        listed = _find_or_explain(provider, job, "it is not known whether the job was accepted", force=force)
+        provider, now = self.providers[job.require_provider()], self.clock()
+        so = "it is not known whether the job was accepted"
+        listed = _find_or_explain(provider, job, so, force=force)
         chargeable = chargeable_processes(job, listed or ())
         if chargeable:
             raise Inapplicable(
                 f"{job.provider} lists process {chargeable[0].process_id} for this job: use --adopt with it"
             )
-        now = self.clock()
+        if not force and listed is not None and (doubt := why_no_proof(provider, job, now)):
+            raise Inapplicable(f"{doubt}, so {so}: check the provider's account and then use --force")
         return self._send(self.operator_ledger.resubmit(job, now, now + self.deadline))
 
-    def abandon(self, reference: str, credits: Decimal = NOTHING, *, attempt: int | None = None) -> Job:
-        """Resolve a job in doubt without a result: end it as `CANCELLED`, or as `FAILED` with ResultLost if credits were
-        charged."""
+    def abandon(self, reference: str, credits: Decimal | None = None, *, attempt: int | None = None) -> Job:
+        """Resolve a job in doubt without a result: end it as `CANCELLED`, or as `FAILED` with ResultLost if credits were charged.
+        Without `credits`, what the provider said that it charged counts, or 0 if it said nothing."""
         job = self._in_doubt(reference, attempt)
+        if credits is None:
+            credits = job.process.credits_charged if job.process else None
         if job.process:
             with suppress(DarkroomError):  # the job is abandoned even if this fails
                 self.providers[job.require_provider()].cancel(job.process.process_id)
