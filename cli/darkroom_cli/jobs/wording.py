@@ -106,6 +106,11 @@ def _of_a_waiting_job(job: Job, circuit: Circuit | None) -> Iterator[str]:
     elif job.error_code == ErrorCode.INVALID_SETTING:
         yield "Whoever runs the stack must correct the parameter and deploy again."
         yield "Within a quarter of an hour after the deployment the job goes on by itself."
+    elif job.next_attempt_at and job.error_code == ErrorCode.SOURCE_UNREADABLE:
+        yield "Whoever owns the input bucket must let the stack read the object, as the reason says."
+        yield f"Darkroom tries it again at {moment(job.next_attempt_at)}, and for a quarter of an hour in all."
+        yield "Nothing is paid yet. If no try succeeds, it ends as REJECTED."
+        return
     elif job.next_attempt_at:
         yield f"Darkroom tries it again at {moment(max(job.next_attempt_at, job.due_at or job.next_attempt_at))}."
     else:
