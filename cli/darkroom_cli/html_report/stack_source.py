@@ -98,7 +98,7 @@ def advice(stack: str, job: Job) -> Advice:
     if job.status is JobStatus.IN_DOUBT:
         return Advice(
             f"Nobody can tell whether {job.provider} charged for it. Look in its account, and then decide with darkroom resolve. "
-            "Each job's page says for what name to look.",
+            "Each job's page says for what to look.",
             f"darkroom job {job.job_id[:SHORT_ID_DIGITS]} {at}",
         )
     if not job.is_terminal:

@@ -132,15 +132,44 @@ def _of_a_sent_job(job: Job) -> Iterator[str]:
 
 def _of_a_job_in_doubt(job: Job, staged: str | None) -> Iterator[str]:
     command = f"darkroom resolve {job.job_id[:SHORT_ID_DIGITS]}"  # a short id finds every open job
+    abandon = "--abandon [--credits N]"
     if staged is not None:
         yield f"You must decide. The result is paid, and staged in the output bucket as {incoming_key(job.job_id)}"
         yield f"To have it delivered, once the bucket takes results: {command} --adopt {staged}"
-        yield f"To end the job without it: {command} --abandon --credits N"
-        return
-    yield f"You must decide. Look in {job.provider}'s account for a name that begins with {job.handle.prefix}"
-    yield f"If it is there: {command} --adopt PROCESS_ID"
-    yield f"If it is not there: {command} --resubmit"
-    yield f"To end it without a result: {command} --abandon"
+        abandon = "--abandon --credits N"
+    elif job.process is not None:
+        yield f"You must decide. Look in {job.provider}'s account for process {job.process.process_id}, which is this job's."
+        yield f"If it is there: {command} --adopt {job.process.process_id}"
+    else:
+        yield from _of_a_submit_in_doubt(job, command)
+    yield f"To end it without a result: {command} {abandon}"
+    yield f"N is what {job.provider} charged. Without it, the charge is booked as 0."
+
+
+def _of_a_submit_in_doubt(job: Job, command: str) -> Iterator[str]:
+    """docs/operations.md says where in each provider's account to look. An account without the name proves nothing."""
+    if _shows_name(job):
+        yield f"You must decide. Look in {job.provider}'s account for a name that begins with {job.handle.prefix}"
+        yield f"If it is there: {command} --adopt PROCESS_ID"
+    else:
+        yield f"You must decide. {job.provider}'s account need not show the name of a picture that was sent in this way."
+        yield f"Compare the times: it was sent {_when_sent(job)} UTC, as a job of {job.model}."
+        if job.provider != "oxen":  # which keeps no process of a synchronous call
+            yield f"If one of its processes is surely this job's: {command} --adopt PROCESS_ID --force"
+    yield f"If you are sure that nothing was charged: {command} --resubmit"
+
+
+def _shows_name(job: Job) -> bool:
+    """Whether the provider shows the name of what was sent as this job was. docs/providers.md says why (notes 1 and 2)."""
+    if job.dispatch is None:
+        return True
+    by_link, is_synchronous = job.dispatch.send_mode.by_link, job.dispatch.send_mode.is_synchronous
+    return not ((job.provider == "topaz" and by_link) or (job.provider == "oxen" and is_synchronous))
+
+
+def _when_sent(job: Job) -> str:
+    first = moment(job.require_dispatch().reserved_at)
+    return f"between {first} and {moment(job.lost.lost_at)}" if job.lost else f"after {first}"
 
 
 def _of_a_job_without_result(job: Job) -> Iterator[str]:
