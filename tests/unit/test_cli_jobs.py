@@ -19,6 +19,7 @@ from tests.unit.cli_support import Stack, run
 from tests.unit.showcase import NOW, bound, job, over, planned, put, reserved, showcase, story
 
 from darkroom.model import Job, JobStatus, LostAnswer, SendMode
+from darkroom.pipeline.dispatch import TOO_LATE_FOR_SYNCHRONOUS_CALL
 from darkroom_cli.console import terminal
 from darkroom_cli.jobs import facts, tables, wording
 
@@ -250,6 +251,29 @@ def test_a_job_in_doubt_says_what_its_provider_can_show_and_only_what_then_can_b
     assert "not there" not in words
     assert "--abandon" in words
     assert f"N is what {doubted.provider} charged" in words
+
+
+@each_row(("error", "refusal", "must_act"), [
+    (TOO_LATE_FOR_SYNCHRONOUS_CALL, None, True),
+    ("the bucket refuses", "the bucket refuses", True),
+    ("the bucket refuses", None, False),
+    ("topaz asks to retry later", "the bucket refuses", False),
+], ids=str)  # fmt: skip
+def test_a_job_that_waits_for_a_parameter_or_the_bucket_says_that_somebody_must_act(
+    error: str, refusal: str | None, must_act: bool
+) -> None:
+    waiting = planned(job("a.jpg", JobStatus.CLAIMED, 20, next_attempt_at=NOW, error=error))
+    words = " ".join(wording.what_happens_next(waiting, None, storage_refusal=refusal))
+    assert ("Whoever runs the stack must act, as the reason says." in words) == must_act
+    assert "Darkroom tries it again at 2026-11-30 14:00:00." in words
+
+
+def test_darkroom_job_reads_whether_the_output_bucket_takes_results() -> None:
+    refusal = "the policy denies s3:PutObject"
+    with showcase() as stack:
+        stack.application.make_container().adapters.storage_checks.record(NOW, refusal, NOW)
+        put(stack, job("waits.jpg", JobStatus.CLAIMED, 20, next_attempt_at=NOW, error=refusal))
+        assert "Whoever runs the stack must act" in " ".join(told("waits.jpg")["next"])
 
 
 @pytest.mark.usefixtures("stack")

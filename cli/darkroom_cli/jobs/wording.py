@@ -11,6 +11,7 @@ from darkroom.errors import CURES, ErrorCode
 from darkroom.model import Circuit, Job, JobStatus
 from darkroom.output_keys import incoming_key, report_key
 from darkroom.pipeline import circuit_breaker
+from darkroom.pipeline.dispatch import TOO_LATE_FOR_SYNCHRONOUS_CALL
 from darkroom.pipeline.job_lookup import SHORT_ID_DIGITS
 from darkroom_cli.console.terminal import moment
 
@@ -69,12 +70,15 @@ def _expected(job: Job) -> str:
     return f", expected {moment(job.process.eta)[11:16]}" if job.process else ""
 
 
-def what_happens_next(job: Job, circuit: Circuit | None, staged: str | None = None) -> Iterator[str]:
+def what_happens_next(
+    job: Job, circuit: Circuit | None, staged: str | None = None, storage_refusal: str | None = None
+) -> Iterator[str]:
     """Yield sentences: what Darkroom does next with the job, and what a person must or can do. `circuit` is that of the job's
-    provider, None if it is closed. `staged` is the process whose paid result is staged, None if there is none."""
+    provider, None if it is closed. `staged` is the process whose paid result is staged, None if there is none.
+    `storage_refusal` says why the output bucket takes no results, None if it does."""
     match job.status:
         case JobStatus.CLAIMED:
-            yield from _of_a_waiting_job(job, circuit)
+            yield from _of_a_waiting_job(job, circuit, storage_refusal)
         case JobStatus.SUBMITTING:
             yield from _of_a_sent_job(job)
         case JobStatus.PROCESSING:
@@ -90,7 +94,7 @@ def what_happens_next(job: Job, circuit: Circuit | None, staged: str | None = No
             yield from _of_a_job_without_result(job)
 
 
-def _of_a_waiting_job(job: Job, circuit: Circuit | None) -> Iterator[str]:
+def _of_a_waiting_job(job: Job, circuit: Circuit | None, storage_refusal: str | None) -> Iterator[str]:
     deadline = moment(job.deadline_at)
     if circuit is not None and circuit.paused:
         yield f"It waits until somebody runs: darkroom resume {circuit.provider}"
@@ -112,10 +116,17 @@ def _of_a_waiting_job(job: Job, circuit: Circuit | None) -> Iterator[str]:
         yield "Nothing is paid yet. If no try succeeds, it ends as REJECTED."
         return
     elif job.next_attempt_at:
+        if waits_for_the_operator(job, storage_refusal):
+            yield "Whoever runs the stack must act, as the reason says."
         yield f"Darkroom tries it again at {moment(max(job.next_attempt_at, job.due_at or job.next_attempt_at))}."
     else:
         yield "A worker has it. If the worker dies, the sweep hands the job on."
     yield f"Nothing is paid yet. If it still waits at {deadline}, it ends as FAILED."
+
+
+def waits_for_the_operator(job: Job, storage_refusal: str | None) -> bool:
+    """Return whether the job waits, without a code, for another parameter or for an output bucket that takes results."""
+    return job.error is not None and job.error in (TOO_LATE_FOR_SYNCHRONOUS_CALL, storage_refusal)
 
 
 def _probe(circuit: Circuit) -> str:
