@@ -12,7 +12,7 @@ The tree of exceptions. The middle column says who must act::
     │   ├── OutputCollision        uploader   the output key is another source's, or holds an object that is not Darkroom's
     │   ├── SourceUnreadable       operator   the object is archived, or Darkroom is not allowed to read it
     │   ├── BudgetExceeded         operator   the rest of the month's budget is less than the price
-    │   └── ProviderRejected       provider   the vendor refused these bytes or values
+    │   └── ProviderRejected       uploader   the vendor refused these bytes or values
     ├── ProviderSilent         –          the vendor did not answer the request, for one of three reasons
     │   ├── OperatorFault          operator   AuthFailed or OutOfCredits; the job waits
     │   │   └── KeyMissing             operator   the secret has no usable API key for the vendor
