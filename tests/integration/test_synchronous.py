@@ -159,12 +159,12 @@ def test_too_little_time_for_a_synchronous_call_waits_and_says_which_parameter_t
     monkeypatch.setattr(fakes, "INVOCATION", timedelta(seconds=seconds))
     verdict = application.submit(upload)
     assert isinstance(verdict, RetryLater)
-    assert "SubmitTimeoutSeconds must be at least 300" in verdict.reason
+    assert "raise it to at least 300 and deploy" in verdict.reason
     assert (application.provider.processes, application.cloud.budget("topaz", MONTH)) == (
         {},
         {},
     )  # no row of the budget exists, because nothing was ever reserved
-    assert "SubmitTimeoutSeconds must be at least 300" in (application.job().error or "")
+    assert "raise it to at least 300 and deploy" in (application.job().error or "")
     assert (application.job().status, application.job().dispatch) == (JobStatus.CLAIMED, None)
 
 

@@ -106,7 +106,8 @@ def test_a_result_that_is_no_longer_staged_is_not_spoken_of(application: Applica
     application.ports["staging"].drop(staged.job_id, "process-1")
     shown = " ".join(run("job", "a.jpg").stdout.split())
     assert "_darkroom/incoming" not in shown
-    assert "--adopt PROCESS_ID" in shown
+    assert "If it is there: darkroom resolve" in shown
+    assert "--resubmit" not in shown
 
 
 def test_whoever_may_not_look_for_a_staged_result_is_told_what_the_ledger_says(

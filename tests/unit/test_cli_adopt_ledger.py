@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from tests.fakes.aws_account import INPUT
 from tests.unit.cli_support import Stack, deployed, run
+from tests.unit.template_support import ROOT, TEMPLATE
 
 from darkroom.model import LedgerOwner
 
@@ -43,3 +44,12 @@ def test_with_yes_nobody_is_asked(stack: Stack) -> None:
 def test_the_owner_has_nothing_to_adopt(stack: Stack) -> None:
     belongs_to(stack, "darkroom")
     assert "already" in run("adopt-ledger").stdout
+
+
+def test_the_help_the_alarm_and_the_page_know_that_another_input_bucket_needs_the_handover_too() -> None:
+    alarm = TEMPLATE["Resources"]["LedgerAlarm"]["Properties"]["AlarmDescription"]
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    (row,) = (line for line in page.splitlines() if line.startswith("| `LedgerAlarm` |"))
+    help_text = " ".join(run("adopt-ledger", "--help").stdout.split())
+    for text in (alarm, row, help_text):
+        assert "another input bucket" in text

@@ -12,6 +12,7 @@ from moto.s3.models import s3_backends
 from tests.fakes.aws_account import INPUT, OUTPUT, REGION, client
 from tests.unit.cli_support import Stack, deployed, run
 
+from darkroom.model import LedgerOwner
 from darkroom_cli.stack import bucket_events, deployment
 
 PLACE = f"s3://{INPUT}"
@@ -84,6 +85,27 @@ def test_both_change_nothing_the_second_time_and_unless_you_agree(others: Mappin
     assert notifications() == others
     assert json.loads(run("attach", PLACE, "--yes", "--json").stdout)["changed"] is True
     assert json.loads(run("attach", PLACE, "--json").stdout)["changed"] is False
+
+
+@pytest.mark.usefixtures("others")
+def test_attach_says_that_uploads_wait_while_the_ledger_belongs_to_the_earlier_input_bucket(stack: Stack) -> None:
+    earlier = stack.application.make_ownership()
+    earlier.stack = LedgerOwner("darkroom", "the-earlier-bucket")
+    assert earlier.refusal() is None
+    for _ in range(2):  # the second time, the events are on already
+        said = " ".join(run("attach", PLACE, "--yes").stdout.split())
+        assert "belongs to the stack darkroom with the input bucket the-earlier-bucket" in said
+        assert "`darkroom adopt-ledger --stack darkroom`" in said
+    assert "the-earlier-bucket" in json.loads(run("attach", PLACE, "--json").stdout)["ledger_refusal"]
+    assert run("adopt-ledger", "--yes").exit_code == 0
+    assert "adopt-ledger" not in run("attach", PLACE).stdout
+    assert json.loads(run("attach", PLACE, "--json").stdout)["ledger_refusal"] is None
+
+
+@pytest.mark.usefixtures("others")
+def test_attach_gives_no_ledger_an_owner(stack: Stack) -> None:
+    assert "adopt-ledger" not in run("attach", PLACE, "--yes").stdout
+    assert stack.ledger_ownership.owner() is None
 
 
 @pytest.mark.parametrize(("command", "bucket", "words"), [

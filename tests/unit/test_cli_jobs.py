@@ -7,16 +7,19 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from rich.console import Console
 from tests.fakes.aws_account import INPUT, OUTPUT
+from tests.rows import each_row
 from tests.unit.cli_support import Stack, run
-from tests.unit.showcase import NOW, job, over, planned, put, showcase, story
+from tests.unit.showcase import NOW, bound, job, over, planned, put, reserved, showcase, story
 
-from darkroom.model import JobStatus
+from darkroom.model import Job, JobStatus, LostAnswer, SendMode
+from darkroom.pipeline.dispatch import TOO_LATE_FOR_SYNCHRONOUS_CALL
 from darkroom_cli.console import terminal
 from darkroom_cli.jobs import facts, tables, wording
 
@@ -210,6 +213,67 @@ class TestOneJob:
         assert "source_order" in run("job", "spring/lake.jpg", "--all").stdout
         assert "source_order" not in told("spring/lake.jpg")
         assert "source_order" in told("spring/lake.jpg", "--all")
+
+
+def in_doubt(provider: str, mode: SendMode, **facts: Any) -> Job:
+    """Return a job that was sent to the provider in that mode, and whose answer was lost a minute later."""
+    doubted = reserved(job("doubt.jpg", JobStatus.IN_DOUBT, 60), "4", provider)
+    lost = LostAnswer(lost_at=doubted.created_at + timedelta(minutes=1), lost_attempt=1)
+    sent = replace(doubted.require_dispatch(), send_mode=mode)
+    return replace(doubted, **{"dispatch": sent, "lost": lost, **facts})
+
+
+BOUND = bound(in_doubt("topaz", SendMode.UPLOAD))
+PROCESS_ID = BOUND.require_process().process_id
+NAMED = f"a name that begins with {BOUND.handle.prefix}"
+NAMELESS = "was sent between 2026-11-30 13:00:04 and 2026-11-30 13:01:00 UTC"
+ADOPT, RESUBMIT = "--adopt PROCESS_ID", "If you are sure that nothing was charged: darkroom resolve"
+
+
+@each_row(("doubted", "staged", "said", "not_said"), [
+    (in_doubt("topaz", SendMode.UPLOAD), None, [NAMED, ADOPT, RESUBMIT], ["--force", NAMELESS]),
+    (in_doubt("topaz", SendMode.SYNCHRONOUS_UPLOAD), None, [NAMED, ADOPT, RESUBMIT], [NAMELESS]),
+    (in_doubt("aimlapi", SendMode.SYNCHRONOUS_LINK), None, [NAMED, ADOPT, RESUBMIT], [NAMELESS]),
+    (in_doubt("oxen", SendMode.LINK), None, [NAMED, ADOPT, RESUBMIT], [NAMELESS]),
+    (in_doubt("uwear", SendMode.LINK), None, [NAMED, ADOPT, RESUBMIT], [NAMELESS]),
+    (in_doubt("topaz", SendMode.LINK), None, [NAMELESS, f"{ADOPT} --force", RESUBMIT], [NAMED]),
+    (in_doubt("topaz", SendMode.SYNCHRONOUS_LINK), None, [NAMELESS, f"{ADOPT} --force", RESUBMIT], [NAMED]),
+    (in_doubt("oxen", SendMode.SYNCHRONOUS_LINK), None, [NAMELESS, RESUBMIT], [NAMED, "--adopt"]),
+    (BOUND, None, [f"--adopt {PROCESS_ID}"], [NAMED, "--resubmit"]),
+    (in_doubt("oxen", SendMode.SYNCHRONOUS_LINK), "a1", ["--adopt a1", "is paid"], [NAMED, "--resubmit"]),
+], ids=str)  # fmt: skip
+def test_a_job_in_doubt_says_what_its_provider_can_show_and_only_what_then_can_be_done(
+    doubted: Job, staged: str | None, said: list[str], not_said: list[str]
+) -> None:
+    words = " ".join(wording.what_happens_next(doubted, None, staged))
+    assert [text for text in said if text not in words] == []
+    assert [text for text in not_said if text in words] == []
+    assert "not there" not in words
+    assert "--abandon" in words
+    assert f"N is what {doubted.provider} charged" in words
+
+
+@each_row(("error", "refusal", "must_act"), [
+    (TOO_LATE_FOR_SYNCHRONOUS_CALL, None, True),
+    ("the bucket refuses", "the bucket refuses", True),
+    ("the bucket refuses", None, False),
+    ("topaz asks to retry later", "the bucket refuses", False),
+], ids=str)  # fmt: skip
+def test_a_job_that_waits_for_a_parameter_or_the_bucket_says_that_somebody_must_act(
+    error: str, refusal: str | None, must_act: bool
+) -> None:
+    waiting = planned(job("a.jpg", JobStatus.CLAIMED, 20, next_attempt_at=NOW, error=error))
+    words = " ".join(wording.what_happens_next(waiting, None, storage_refusal=refusal))
+    assert ("Whoever runs the stack must act, as the reason says." in words) == must_act
+    assert "Darkroom tries it again at 2026-11-30 14:00:00." in words
+
+
+def test_darkroom_job_reads_whether_the_output_bucket_takes_results() -> None:
+    refusal = "the policy denies s3:PutObject"
+    with showcase() as stack:
+        stack.application.make_container().adapters.storage_checks.record(NOW, refusal, NOW)
+        put(stack, job("waits.jpg", JobStatus.CLAIMED, 20, next_attempt_at=NOW, error=refusal))
+        assert "Whoever runs the stack must act" in " ".join(told("waits.jpg")["next"])
 
 
 @pytest.mark.usefixtures("stack")

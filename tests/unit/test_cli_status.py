@@ -15,6 +15,7 @@ from tests.unit.showcase import NOW, showcase, story
 
 from darkroom.errors import ErrorCode, OperatorFault
 from darkroom.model import Circuit, Job, JobStatus
+from darkroom.pipeline.dispatch import TOO_LATE_FOR_SYNCHRONOUS_CALL
 from darkroom_cli.status.waiting import NOBODY, waits
 
 STORY = {each.source_key: each for each in story()}
@@ -142,6 +143,26 @@ def test_a_pause_is_ended_by_an_operator_and_a_stop_by_the_accounts_owner() -> N
 def test_a_wrong_default_setting_says_when_its_jobs_go_on() -> None:
     (wait,) = waits([waiting(error_code="InvalidSetting", error="DefaultSettings: scale")], {})
     assert "within a quarter of an hour after the deployment" in wait.why
+
+
+REFUSAL = (
+    "the bucket 'darkroom-out' refuses that results are written (AccessDenied): " + "its owner must allow it. " * 8
+)
+
+
+@each_row(("error", "refusal", "whom", "words"), [
+    (TOO_LATE_FOR_SYNCHRONOUS_CALL, None, "an operator", "whoever runs the stack must raise it to at least 300 and deploy"),
+    (REFUSAL, REFUSAL, "an operator", "results cannot be stored, for the reason above"),
+    (REFUSAL, None, NOBODY, "tried again later"),
+    ("uwear asks to retry later", REFUSAL, NOBODY, "uwear asks to retry later"),
+    (None, REFUSAL, NOBODY, "being checked, or waiting for a turn"),
+], ids=str)  # fmt: skip
+def test_an_upload_without_a_code_that_only_the_operator_can_help_waits_for_the_operator(
+    error: str | None, refusal: str | None, whom: str, words: str
+) -> None:
+    (wait,) = waits([waiting(error=error)], {}, refusal)
+    assert (wait.whom, wait.command) == (whom, None)
+    assert words in wait.why
 
 
 def test_a_secret_that_may_not_be_read_is_not_mended_by_another_key() -> None:

@@ -18,6 +18,7 @@ from darkroom.errors import (
     Refusal,
     Throttled,
 )
+from darkroom.pipeline.circuit_breaker import ACCOUNT_CODES
 
 PAGE = (Path(__file__).parents[2] / "docs/errors.md").read_text(encoding="utf-8")
 CONTRACT = {
@@ -59,7 +60,7 @@ def test_every_code_has_one_row_in_the_page_and_no_row_is_left_over() -> None:
 def test_the_page_repeats_the_cure_of_the_report(code: ErrorCode) -> None:
     ending, cause, cure, actor = rows()[code.value]
     assert cure == CURES[code]
-    assert actor in ("uploader", "operator", "provider")
+    assert actor in ("uploader", "operator")  # no cure waits for a provider
     assert re.match(r"(REJECTED|FAILED|CANCELLED)\b", ending)
     assert len(cause) > 20
 
@@ -68,6 +69,26 @@ def test_the_page_and_the_tree_agree_on_who_must_act() -> None:
     for refusal in refusals():
         (actor,) = re.findall(rf"── {refusal.__name__} +(\w+)", errors.__doc__ or "")
         assert rows()[refusal.code.value][3] == actor
+
+
+def test_a_job_that_failed_is_the_operators_to_run_again() -> None:
+    failed = {code for code, row in rows().items() if row[0].startswith("FAILED")}
+    assert failed == {"OutOfCredits", "AuthFailed", "TimedOut", "ProviderFailed", "ResultLost"}
+    assert {rows()[code][3] for code in failed} == {"operator"}
+
+
+@each_row("code", [ErrorCode.INVALID_SETTING, *ACCOUNT_CODES])
+def test_the_page_says_which_codes_an_upload_has_that_waited_until_its_deadline(code: ErrorCode) -> None:
+    ending, cause, *_ = rows()[code]
+    assert "FAILED at the deadline, unpaid" in ending
+    assert "the job waits as CLAIMED with this code" in cause
+
+
+def test_the_page_says_how_a_charged_job_ends_that_is_abandoned() -> None:
+    (abandoned,) = (line for line in PAGE.split("\n- ") if line.startswith("**An operator's cancellation**"))
+    assert "`darkroom resolve --abandon --credits N` ends it as `FAILED` with `ResultLost`" in " ".join(
+        abandoned.split()
+    )
 
 
 def test_a_cure_reruns_its_own_code_alone() -> None:

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from html.parser import HTMLParser
 from io import BytesIO
@@ -15,8 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.rows import each_row
 from tests.unit import report_support
+from tests.unit.showcase import NOW, job
 
+from darkroom.model import JobStatus
 from darkroom_cli.console.errors import visible
 from darkroom_cli.html_report import page_contents, page_file, spend_figures
 from darkroom_cli.html_report.page_contents import MOST_JOBS, PageContents
@@ -205,6 +209,32 @@ def test_failures_are_grouped_by_their_code_with_cure_command_and_reasons(month:
     assert found["IN_DOUBT"].state == "in doubt"
     assert "darkroom rerun --code InvalidSetting --stack darkroom" in month_html
     assert "the tag sclae=&#39;2&#39; is no setting; did you mean scale?" in month_html
+
+
+@each_row(("facts", "words"), [
+    ({"error_code": "InvalidSetting", "error": "the stack parameter DefaultSettings is wrong"}, "correct the parameter"),
+    ({"error_code": "SourceUnreadable", "error": "its KMS key may not be used"}, "let the stack read the object"),
+    ({"error_code": "SourceUnreadable", "error": "denied", "provider": "topaz"}, "let the stack read the object"),
+], ids=str)  # fmt: skip
+def test_nobody_is_told_to_upload_again_or_to_resume_no_provider_for_an_upload_that_waits(
+    facts: dict[str, Any], words: str
+) -> None:
+    later = NOW + timedelta(minutes=9)
+    waiting = job("a.jpg", JobStatus.CLAIMED, 20, next_attempt_at=later, due_at=later, **facts)
+    (failure,) = page_contents.gather(report_support.source([waiting]), 200).failures
+    assert words in failure.cure
+    assert "upload the object again" not in failure.cure
+    assert "rerun" not in failure.cure
+    assert failure.command is None
+
+
+def test_uploads_that_an_accounts_owner_must_release_have_the_command_that_resumes_the_provider(
+    month: PageContents,
+) -> None:
+    waiting = next(failure for failure in month.failures if failure.state == "waiting")
+    assert waiting.name == "AuthFailed"
+    assert waiting.cure.startswith("Put a valid API key into the stack's secret. Then all its jobs go on")
+    assert waiting.command == "darkroom resume topaz --stack darkroom"
 
 
 def test_what_stands_between_backticks_in_a_cure_is_code(month: PageContents, month_html: str) -> None:

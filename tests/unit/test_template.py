@@ -257,6 +257,19 @@ def test_the_operations_page_has_one_row_for_every_alarm_and_no_other() -> None:
     assert all(row["It means"] and row["What to do"] for row in cited("operations.md"))
 
 
+def test_the_alarm_of_failed_runs_sends_nobody_to_a_report_that_a_cancelled_job_or_one_in_doubt_does_not_have() -> None:
+    (row,) = (row for row in cited("operations.md") if row["Alarm"] == "`RunsFailedAlarm`")
+    for text in (ALARMS["RunsFailedAlarm"]["Properties"]["AlarmDescription"], row["What to do"].replace("`", "")):
+        assert "darkroom status" in text
+        assert "a cancelled job or one in doubt has no report" in text
+
+
+def test_the_alarm_of_an_overrun_names_the_catalogs_folder_and_the_deployment_of_its_correction() -> None:
+    (row,) = (row["What to do"] for row in cited("operations.md") if row["Alarm"] == "`OverrunAlarm`")
+    assert (ROOT / re.findall(r"`([^`]+/)`", row)[0] / "topaz.toml").is_file()
+    assert row.index("correct the catalog") < row.index("sam build && sam deploy") < row.index("darkroom resume")
+
+
 def test_each_call_for_a_person_has_its_alarm_which_listens_to_this_stack_only() -> None:
     ours = [alarm["Properties"] for alarm in ALARMS.values() if alarm["Properties"]["Namespace"] == "Darkroom"]
     assert sorted({alarm["MetricName"] for alarm in ours}) == sorted(CALLS)

@@ -53,7 +53,7 @@ Resubmit = Annotated[
     bool,
     typer.Option(
         "--resubmit",
-        help="Use it if the provider has no process for the job. The job is sent again. If you are wrong, you pay twice.",
+        help="Use it if you are sure that the provider charged nothing. The job is sent again. If you are wrong, you pay twice.",
     ),
 ]
 Abandon = Annotated[bool, typer.Option("--abandon", help="End the job without a result.")]

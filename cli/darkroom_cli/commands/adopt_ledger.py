@@ -21,8 +21,9 @@ def adopt_ledger(
 ) -> None:
     """Hand an existing ledger over to this stack.
 
-    LedgerTableName names it. Until then, this stack reads and writes nothing in the ledger, and its uploads wait. The earlier
-    owner stops within 15 minutes. Remove it first if it still exists.
+    It is needed if LedgerTableName names another stack's ledger, and if InputBucketName names another input bucket than before.
+    Until then, this stack reads and writes nothing in the ledger, and its uploads wait. An earlier owner stops within 15 minutes.
+    If that is another stack and it still exists, remove it first.
     """
     with reported():
         ownership = deployment.connect(stack).ledger_ownership

@@ -33,21 +33,24 @@ def attach(bucket: Bucket, yes: Yes = False, as_json: AsJson = False, stack: Sta
         _refuse_other(deployed, s3, name, stack)
         events = BucketEvents(s3, name)
         events.check_region(s3.meta.region_name)
+        waits = _ledger_refusal(deployed, name)
         if events.are_on():
             tell(
                 as_json,
-                _facts(name, True, False),
+                {**_facts(name, True, False), "ledger_refusal": waits},
                 f"{name} sends its events to EventBridge already; nothing was changed",
+                *_until_handed_over(waits),
             )
             return
         agree(f"{PRICE} Turn the events of {name} on?", yes)
         kept = events.turn(True)
         tell(
             as_json,
-            _facts(name, True, True, kept),
+            {**_facts(name, True, True, kept), "ledger_refusal": waits},
             f"{name} sends its events to EventBridge now{_others(kept)}",
             TAKES_EFFECT,
             PRICE,
+            *_until_handed_over(waits),
         )
 
 
@@ -115,6 +118,17 @@ def _refuse_own(deployed: Deployment, name: str) -> None:
         raise Inapplicable(
             f"the stack created the bucket {name}, and CloudFormation keeps its events on: to stop, use `darkroom pause`"
         )
+
+
+def _ledger_refusal(deployed: Deployment, name: str) -> str | None:
+    """Return why the stack may not use its ledger, if that belongs to another input bucket. Nothing is written: the functions
+    claim a ledger without an owner."""
+    owner = deployed.ledger_ownership.owner()
+    return deployed.ledger_ownership.refusal() if owner and owner.input_bucket != name else None
+
+
+def _until_handed_over(refusal: str | None) -> list[str]:
+    return [f"Its uploads wait: {refusal}"] if refusal else []
 
 
 def _facts(name: str, on: bool, changed: bool, kept: int | None = None) -> dict[str, object]:

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 from darkroom.errors import CURES, ErrorCode
 from darkroom.model import Job, JobStatus
 from darkroom.output_keys import RECEIPT_JOB
+from darkroom.pipeline import circuit_breaker
 from darkroom.pipeline.job_lookup import SHORT_ID_DIGITS
 from darkroom_cli.html_report.report_source import Advice, NotShown, Origins, Picture, ReportSource
 from darkroom_cli.jobs import facts
+from darkroom_cli.jobs.wording import what_happens_next
 
 if TYPE_CHECKING:
     from darkroom_cli.stack.deployment import Deployment
@@ -96,15 +98,19 @@ def advice(stack: str, job: Job) -> Advice:
     if job.status is JobStatus.IN_DOUBT:
         return Advice(
             f"Nobody can tell whether {job.provider} charged for it. Look in its account, and then decide with darkroom resolve. "
-            "Each job's page says for what name to look.",
+            "Each job's page says for what to look.",
             f"darkroom job {job.job_id[:SHORT_ID_DIGITS]} {at}",
         )
     if not job.is_terminal:
-        cure = CURES[code].split(" Then run `")[0] if code else "Look at the account."
-        return Advice(
-            f"{cure} Then all its jobs go on at once with this command.", f"darkroom resume {job.provider} {at}"
-        )
+        return _while_it_waits(job, code, at)
     if code is None:
         return Advice("An operator ended it. To run such a job again, name it.", f"darkroom rerun {job.job_id} {at}")
     is_named = "`darkroom rerun" in CURES[code]  # otherwise the same upload would end in the same way
     return Advice(CURES[code], f"darkroom rerun --code {code} {at}" if is_named else None)
+
+
+def _while_it_waits(job: Job, code: ErrorCode | None, at: str) -> Advice:
+    if not circuit_breaker.holds_back(job.provider or "", job):
+        return Advice(" ".join(what_happens_next(job, None)))
+    cure = CURES[code].split(" Then run `")[0] if code else "Look at the account."
+    return Advice(f"{cure} Then all its jobs go on at once with this command.", f"darkroom resume {job.provider} {at}")

@@ -38,13 +38,15 @@ class JobFacts:
 
 
 def gather(deployed: Deployment, job: Job, now: datetime) -> JobFacts:
-    """Read what belongs to the job: its runs, its provider's circuit, the settings of its upload as they are now, and, if the job
-    is in doubt, whether its result is staged."""
+    """Read what belongs to the job: its runs, its provider's circuit, and the settings of its upload as they are now. If the job
+    waits, also read whether the output bucket takes results; if it is in doubt, whether its result is staged."""
     circuit = deployed.container.adapters.circuits.get(job.provider) if job.provider and not job.is_terminal else None
     given, note = origins(deployed, job) if job.settings else ({}, None)
     runs = deployed.job_queries.runs(job.job_id) or [job]
     staged = _staged_process(deployed, job) if job.status is JobStatus.IN_DOUBT else None
-    return JobFacts(job, runs, given, note, steps(job, now, circuit), list(what_happens_next(job, circuit, staged)))
+    check = deployed.container.adapters.storage_checks.last() if job.status is JobStatus.CLAIMED else None
+    next_steps = list(what_happens_next(job, circuit, staged, check.refusal if check else None))
+    return JobFacts(job, runs, given, note, steps(job, now, circuit), next_steps)
 
 
 def _staged_process(deployed: Deployment, job: Job) -> str | None:

@@ -11,6 +11,7 @@ from darkroom.errors import CURES, ErrorCode
 from darkroom.model import Circuit, Job, JobStatus
 from darkroom.output_keys import incoming_key, report_key
 from darkroom.pipeline import circuit_breaker
+from darkroom.pipeline.dispatch import TOO_LATE_FOR_SYNCHRONOUS_CALL
 from darkroom.pipeline.job_lookup import SHORT_ID_DIGITS
 from darkroom_cli.console.terminal import moment
 
@@ -69,12 +70,15 @@ def _expected(job: Job) -> str:
     return f", expected {moment(job.process.eta)[11:16]}" if job.process else ""
 
 
-def what_happens_next(job: Job, circuit: Circuit | None, staged: str | None = None) -> Iterator[str]:
+def what_happens_next(
+    job: Job, circuit: Circuit | None, staged: str | None = None, storage_refusal: str | None = None
+) -> Iterator[str]:
     """Yield sentences: what Darkroom does next with the job, and what a person must or can do. `circuit` is that of the job's
-    provider, None if it is closed. `staged` is the process whose paid result is staged, None if there is none."""
+    provider, None if it is closed. `staged` is the process whose paid result is staged, None if there is none.
+    `storage_refusal` says why the output bucket takes no results, None if it does."""
     match job.status:
         case JobStatus.CLAIMED:
-            yield from _of_a_waiting_job(job, circuit)
+            yield from _of_a_waiting_job(job, circuit, storage_refusal)
         case JobStatus.SUBMITTING:
             yield from _of_a_sent_job(job)
         case JobStatus.PROCESSING:
@@ -90,7 +94,7 @@ def what_happens_next(job: Job, circuit: Circuit | None, staged: str | None = No
             yield from _of_a_job_without_result(job)
 
 
-def _of_a_waiting_job(job: Job, circuit: Circuit | None) -> Iterator[str]:
+def _of_a_waiting_job(job: Job, circuit: Circuit | None, storage_refusal: str | None) -> Iterator[str]:
     deadline = moment(job.deadline_at)
     if circuit is not None and circuit.paused:
         yield f"It waits until somebody runs: darkroom resume {circuit.provider}"
@@ -106,11 +110,23 @@ def _of_a_waiting_job(job: Job, circuit: Circuit | None) -> Iterator[str]:
     elif job.error_code == ErrorCode.INVALID_SETTING:
         yield "Whoever runs the stack must correct the parameter and deploy again."
         yield "Within a quarter of an hour after the deployment the job goes on by itself."
+    elif job.next_attempt_at and job.error_code == ErrorCode.SOURCE_UNREADABLE:
+        yield "Whoever owns the input bucket must let the stack read the object, as the reason says."
+        yield f"Darkroom tries it again at {moment(job.next_attempt_at)}, and for a quarter of an hour in all."
+        yield "Nothing is paid yet. If no try succeeds, it ends as REJECTED."
+        return
     elif job.next_attempt_at:
+        if waits_for_the_operator(job, storage_refusal):
+            yield "Whoever runs the stack must act, as the reason says."
         yield f"Darkroom tries it again at {moment(max(job.next_attempt_at, job.due_at or job.next_attempt_at))}."
     else:
         yield "A worker has it. If the worker dies, the sweep hands the job on."
     yield f"Nothing is paid yet. If it still waits at {deadline}, it ends as FAILED."
+
+
+def waits_for_the_operator(job: Job, storage_refusal: str | None) -> bool:
+    """Return whether the job waits, without a code, for another parameter or for an output bucket that takes results."""
+    return job.error is not None and job.error in (TOO_LATE_FOR_SYNCHRONOUS_CALL, storage_refusal)
 
 
 def _probe(circuit: Circuit) -> str:
@@ -127,15 +143,44 @@ def _of_a_sent_job(job: Job) -> Iterator[str]:
 
 def _of_a_job_in_doubt(job: Job, staged: str | None) -> Iterator[str]:
     command = f"darkroom resolve {job.job_id[:SHORT_ID_DIGITS]}"  # a short id finds every open job
+    abandon = "--abandon [--credits N]"
     if staged is not None:
         yield f"You must decide. The result is paid, and staged in the output bucket as {incoming_key(job.job_id)}"
         yield f"To have it delivered, once the bucket takes results: {command} --adopt {staged}"
-        yield f"To end the job without it: {command} --abandon --credits N"
-        return
-    yield f"You must decide. Look in {job.provider}'s account for a name that begins with {job.handle.prefix}"
-    yield f"If it is there: {command} --adopt PROCESS_ID"
-    yield f"If it is not there: {command} --resubmit"
-    yield f"To end it without a result: {command} --abandon"
+        abandon = "--abandon --credits N"
+    elif job.process is not None:
+        yield f"You must decide. Look in {job.provider}'s account for process {job.process.process_id}, which is this job's."
+        yield f"If it is there: {command} --adopt {job.process.process_id}"
+    else:
+        yield from _of_a_submit_in_doubt(job, command)
+    yield f"To end it without a result: {command} {abandon}"
+    yield f"N is what {job.provider} charged. Without it, the charge is booked as 0."
+
+
+def _of_a_submit_in_doubt(job: Job, command: str) -> Iterator[str]:
+    """docs/operations.md says where in each provider's account to look. An account without the name proves nothing."""
+    if _shows_name(job):
+        yield f"You must decide. Look in {job.provider}'s account for a name that begins with {job.handle.prefix}"
+        yield f"If it is there: {command} --adopt PROCESS_ID"
+    else:
+        yield f"You must decide. {job.provider}'s account need not show the name of a picture that was sent in this way."
+        yield f"Compare the times: it was sent {_when_sent(job)} UTC, as a job of {job.model}."
+        if job.provider != "oxen":  # which keeps no process of a synchronous call
+            yield f"If one of its processes is surely this job's: {command} --adopt PROCESS_ID --force"
+    yield f"If you are sure that nothing was charged: {command} --resubmit"
+
+
+def _shows_name(job: Job) -> bool:
+    """Whether the provider shows the name of what was sent as this job was. docs/providers.md says why (notes 1 and 2)."""
+    if job.dispatch is None:
+        return True
+    by_link, is_synchronous = job.dispatch.send_mode.by_link, job.dispatch.send_mode.is_synchronous
+    return not ((job.provider == "topaz" and by_link) or (job.provider == "oxen" and is_synchronous))
+
+
+def _when_sent(job: Job) -> str:
+    first = moment(job.require_dispatch().reserved_at)
+    return f"between {first} and {moment(job.lost.lost_at)}" if job.lost else f"after {first}"
 
 
 def _of_a_job_without_result(job: Job) -> Iterator[str]:

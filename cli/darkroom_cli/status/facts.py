@@ -101,6 +101,7 @@ def gather(deployed: Deployment) -> StatusFacts:
         for job in islice(deployed.operator_ledger.jobs(status=status), MOST_WAITING)
     )
     check = container.adapters.storage_checks.last()
+    refusal = check.refusal if check else None
     sqs, dead_letters, intake = deployed.queues
     return StatusFacts(
         at=now,
@@ -111,11 +112,11 @@ def gather(deployed: Deployment) -> StatusFacts:
         spend=_spend(deployed, [each.name for each in providers], f"{now:%Y-%m}"),
         open=opened,
         today=_today(deployed, now),
-        waits=waits(waiting, circuits),
+        waits=waits(waiting, circuits, refusal),
         dead_letters=readable(lambda: _messages(sqs, dead_letters)),
         intake=readable(lambda: _messages(sqs, intake)),
         alarms=readable(lambda: _alarms(deployed.client("cloudwatch"), configuration.stack.stack)),
-        storage_refusal=check.refusal if check else None,
+        storage_refusal=refusal,
     )
 
 

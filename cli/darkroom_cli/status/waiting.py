@@ -15,6 +15,7 @@ from darkroom_cli.jobs import wording
 NOBODY = "nobody"
 OPERATOR = "an operator"
 AFTER_DEPLOYMENT = "within a quarter of an hour after the deployment they go on by themselves"
+RESULTS_REFUSED = "results cannot be stored, for the reason above"
 MOST_WORDS = 160  # characters of a reason that is shown for a group
 
 
@@ -28,17 +29,18 @@ class Wait:
     command: str | None
 
 
-def waits(jobs: Iterable[Job], circuits: Mapping[str, Circuit]) -> list[Wait]:
-    """Return the groups: first those for which a person must act, the largest first. `circuits` has the open ones by provider."""
+def waits(jobs: Iterable[Job], circuits: Mapping[str, Circuit], storage_refusal: str | None = None) -> list[Wait]:
+    """Return the groups: first those for which a person must act, the largest first. `circuits` has the open ones by provider.
+    `storage_refusal` says why the output bucket takes no results, None if it does."""
     groups: dict[tuple[str, str, str | None], int] = {}
     for job in jobs:
-        group = _group(job, circuits)
+        group = _group(job, circuits, storage_refusal)
         groups[group] = groups.get(group, 0) + 1
     found = [Wait(number, *group) for group, number in groups.items()]
     return sorted(found, key=lambda wait: (wait.whom == NOBODY, -wait.jobs, wait.why))
 
 
-def _group(job: Job, circuits: Mapping[str, Circuit]) -> tuple[str, str, str | None]:
+def _group(job: Job, circuits: Mapping[str, Circuit], storage_refusal: str | None) -> tuple[str, str, str | None]:
     """Return for whom the job waits, why, and the command."""
     if job.status is JobStatus.IN_DOUBT:
         return OPERATOR, "in doubt: look into the provider's account and decide", "darkroom jobs --status IN_DOUBT"
@@ -58,6 +60,9 @@ def _group(job: Job, circuits: Mapping[str, Circuit]) -> tuple[str, str, str | N
         if new_key := wording.new_key_command(circuit.provider, circuit.error_code, circuit.error):
             return OPERATOR, said, f"{new_key} && darkroom resume {circuit.provider}"
         return f"the owner of the account at {circuit.provider}", said, f"darkroom resume {circuit.provider}"
+    if wording.waits_for_the_operator(job, storage_refusal):
+        is_refused = job.error == storage_refusal  # the page says the reason above
+        return OPERATOR, RESULTS_REFUSED if is_refused else job.error or "", None
     return _by_code(job)
 
 

@@ -12,7 +12,7 @@ The tree of exceptions. The middle column says who must act::
     │   ├── OutputCollision        uploader   the output key is another source's, or holds an object that is not Darkroom's
     │   ├── SourceUnreadable       operator   the object is archived, or Darkroom is not allowed to read it
     │   ├── BudgetExceeded         operator   the rest of the month's budget is less than the price
-    │   └── ProviderRejected       provider   the vendor refused these bytes or values
+    │   └── ProviderRejected       uploader   the vendor refused these bytes or values
     ├── ProviderSilent         –          the vendor did not answer the request, for one of three reasons
     │   ├── OperatorFault          operator   AuthFailed or OutOfCredits; the job waits
     │   │   └── KeyMissing             operator   the secret has no usable API key for the vendor
@@ -32,7 +32,7 @@ The tree of exceptions. The middle column says who must act::
     ├── ProcessTaken           nobody     another run is bound to the process; this one's must be looked for
     ├── ClaimHeld              nobody     the lease of this message's dead worker is not over; deliver the message again
     ├── LedgerBusy             nobody     DynamoDB's conflicts lasted longer than the retries
-    ├── LedgerNotOwned         operator   the ledger belongs to another stack; uploads wait until it is handed over
+    ├── LedgerNotOwned         operator   the ledger is another stack's or input bucket's; uploads wait until it is handed over
     ├── JobExpired             nobody     the upload's job ended and its row has expired; do nothing
     ├── Inapplicable           operator   a command does not fit the job's status; nothing was changed
     │   └── NoSuchJob              operator   the command names no job, or several; nothing was changed
@@ -286,8 +286,8 @@ class LedgerBusy(DarkroomError):
 
 
 class LedgerNotOwned(DarkroomError):
-    """The ledger belongs to another stack, or it names no owner. Nothing was read or written. The message says what a person must
-    do. Until then, uploads wait."""
+    """The ledger belongs to another stack or another input bucket, or it names no owner. Nothing was read or written. The message
+    says what a person must do. Until then, uploads wait."""
 
 
 class JobExpired(DarkroomError):

@@ -47,7 +47,10 @@ MIN_TIME_TO_SEND = timedelta(seconds=30)  # a call begins only if at least this 
 # The same limit for a synchronous call, which may take 240 s, and whose result must then be staged.
 MIN_TIME_FOR_SYNCHRONOUS_CALL = timedelta(seconds=270)
 TOO_LATE = "too little time is left in this invocation to send the job; a later one sends it"
-TOO_LATE_FOR_SYNCHRONOUS_CALL = "too little time left for a synchronous call: SubmitTimeoutSeconds must be at least 300"
+TOO_LATE_FOR_SYNCHRONOUS_CALL = (
+    "too little time left for a synchronous call: if SubmitTimeoutSeconds is less than 300, whoever runs the stack must raise it "
+    "to at least 300 and deploy"
+)
 THROTTLED_WAIT_SECONDS = 30
 UNTOLD_WAIT_SECONDS = 15  # if a provider throttles and names no time
 MAX_WAIT_SECONDS = 900
