@@ -24,7 +24,7 @@ from darkroom_cli.main import app
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-COMMAND = re.compile(r"(?:^|&& |\$\(|; )(darkroom|make|aws) ([^\n]*)", re.MULTILINE)
+COMMAND = re.compile(r"(?:^ *|&& |\$\(|; )(darkroom|make|aws) ([^\n]*)", re.MULTILINE)
 # What a page writes in the place of a value of another form.
 HERE = str(ROOT / "docs")  # a folder that exists
 STANDS_FOR = {
