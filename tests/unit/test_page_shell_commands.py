@@ -68,6 +68,23 @@ def parse(command: Any, arguments: list[str]) -> None:
         parse(inner, rest)
 
 
+def deployments() -> list[tuple[str, str]]:
+    """Return the commands of each block up to each of its `sam deploy`, with the name of the page."""
+    return [
+        (page.name, block[: found.start()])
+        for page in PAGES
+        for block in BLOCK.findall(page.read_text(encoding="utf-8"))
+        for found in re.finditer(r"\bsam deploy\b", block)
+    ]
+
+
+@each_row("page, before", deployments())
+def test_each_sam_deploy_has_a_sam_build_before_it_because_else_the_layer_has_no_packages(
+    page: str, before: str
+) -> None:
+    assert "sam build" in before
+
+
 @each_row("page, line", commands("darkroom"))
 def test_each_command_of_darkroom_is_parsed(page: str, line: str) -> None:
     parse(typer.main.get_command(app), words(line))
