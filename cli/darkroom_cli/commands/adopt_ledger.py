@@ -21,8 +21,9 @@ def adopt_ledger(
 ) -> None:
     """Hand an existing ledger over to this stack.
 
-    LedgerTableName names it. Until then, this stack reads and writes nothing in the ledger, and its uploads wait. The earlier
-    owner stops within 15 minutes. Remove it first if it still exists.
+    This is needed after another LedgerTableName or InputBucketName was deployed. Until then, this stack reads and writes
+    nothing in the ledger, and its uploads wait. Another stack that owned the ledger stops within 15 minutes. Remove it first if
+    it still exists.
     """
     with reported():
         ownership = deployment.connect(stack).ledger_ownership
