@@ -59,13 +59,17 @@ def words(line: str) -> list[str]:
     return found
 
 
-def parse(command: Any, arguments: list[str]) -> None:
-    """Parse the arguments, and those of a command in a group, as running the command would. Raises UsageError."""
-    context = command.make_context(command.name, arguments, allow_interspersed_args=not hasattr(command, "commands"))
-    if hasattr(command, "commands"):
+def parse(command: Any, arguments: list[str], group: Any = None) -> None:
+    """Parse the arguments, and those of a command in a group, as running the command would. Raises UsageError.
+
+    `group` is the context of the command's group. Without it, click would remember for later tests that `-h` is no option.
+    """
+    is_group = hasattr(command, "commands")
+    context = command.make_context(command.name, arguments, parent=group, allow_interspersed_args=not is_group)
+    if is_group:
         name, inner, rest = command.resolve_command(context, [*context._protected_args, *context.args])
         assert inner, name
-        parse(inner, rest)
+        parse(inner, rest, context)
 
 
 def deployments() -> list[tuple[str, str]]:
