@@ -74,7 +74,7 @@ $(ASL_VALIDATOR):
 install: $(INSTALLED) $(LAYER) ## create the environment from pyproject.toml and requirements.lock
 
 demo: install ## send pictures through the whole application on this machine; results go to demo-results/
-	env -u TOPAZ_API_KEY $(BIN)/darkroom local demo --out $(OUT)
+	$(BIN)/darkroom local demo --out $(OUT)
 
 # Collecting the tests for the first time compiles all modules. One process does this beforehand, or else each process of
 # `make test` would. So Python must be allowed to write byte-code here.

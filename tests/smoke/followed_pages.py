@@ -38,6 +38,11 @@ TOPAZ = '"https://api.topazlabs.com/image/v1"'  # the default of TopazBaseUrl, a
 MEND = (
     "from darkroom_local.emulator import gaps; from tests.smoke.followed_pages import endpoint; gaps.mend(endpoint())"
 )
+# What `tell_parameters` prints before a stack's parameters.
+PARAMETERS = "the stack's parameters are "
+# These get other values by a move: the names of what the first stack made.
+MOVED = ("LedgerTableName", "InputBucketName", "OutputBucketName")
+LIMITS = {"MonthlyBudgetUsd": "20", "AlarmEmail": "you@example.com"}  # as docs/aws.md deploys them
 
 
 def endpoint() -> Endpoint:
@@ -78,8 +83,29 @@ def mending() -> str:
     return f"PYTHONPATH={shlex.quote(project)} {shlex.quote(sys.executable)} -c {shlex.quote(MEND)}"
 
 
+def tell_parameters() -> str:
+    """Return the command that prints the stack's parameters on one line."""
+    query = "Stacks[0].Parameters[].[ParameterKey, ParameterValue]"
+    found = f"aws cloudformation describe-stacks --stack-name darkroom --output json --query {shlex.quote(query)}"
+    return f"echo {shlex.quote(PARAMETERS)}\"$({found} | tr -d '\\n')\""
+
+
+def lost_parameters(printed: str) -> Iterator[str]:
+    """Yield the parameters that a deployment of the pages did not keep. The first page gives limits; a move gives only names."""
+    deployed = [dict(json.loads(line)) for line in re.findall(rf"^{PARAMETERS}(.*)$", printed, re.MULTILINE)]
+    if len(deployed) < 3:  # the first deployment, an upgrade, a move
+        yield f"the stack was deployed {len(deployed)} times, not three times"
+        return
+    for number, found in enumerate(deployed, start=1):
+        for name, value in (deployed[0] | LIMITS).items():
+            if found[name] != value and name not in MOVED:
+                yield f"after deployment {number}, {name} is {found[name]!r}, not {value!r}"
+    yield from (f"the moved stack has no {name}" for name in MOVED if not deployed[-1][name])
+
+
 def wrongs(place: Path, printed: str, cloud: Endpoint) -> Iterator[str]:
     """Yield what is not as the pages say."""
+    yield from lost_parameters(printed)
     for name in ("photo.jpg", "second.jpg"):
         with Image.open(place / "enhanced" / name) as result:
             result.load()
@@ -112,7 +138,8 @@ def main(sam: str, aws: str) -> int:
         place = prepared(folder, vendors["topaz"].base_url)
         environs = environment(folder, cloud.endpoint, sam, aws)
         blocks = [text for _, text in texts]
-        done = page_commands.run(blocks, place, environs, typed=f"{API_KEY}\n", after={"sam deploy": mending()})
+        after = f"{mending()}\n{tell_parameters()}"
+        done = page_commands.run(blocks, place, environs, typed=f"{API_KEY}\n", after={"sam deploy": after})
         found = list(wrongs(place, done.printed, cloud.endpoint))
     for (page, text), seconds in zip(texts, done.seconds, strict=True):
         print(f"{seconds:6.1f} s  {page:10}  {text.splitlines()[0][:80]}")

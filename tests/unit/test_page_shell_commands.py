@@ -24,7 +24,7 @@ from darkroom_cli.main import app
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-COMMAND = re.compile(r"(?:^|&& |\$\(|; )(darkroom|make|aws) ([^\n]*)", re.MULTILINE)
+COMMAND = re.compile(r"(?:^ *|&& |\$\(|; )(darkroom|make|aws) ([^\n]*)", re.MULTILINE)
 # What a page writes in the place of a value of another form.
 HERE = str(ROOT / "docs")  # a folder that exists
 STANDS_FOR = {
@@ -59,13 +59,34 @@ def words(line: str) -> list[str]:
     return found
 
 
-def parse(command: Any, arguments: list[str]) -> None:
-    """Parse the arguments, and those of a command in a group, as running the command would. Raises UsageError."""
-    context = command.make_context(command.name, arguments, allow_interspersed_args=not hasattr(command, "commands"))
-    if hasattr(command, "commands"):
+def parse(command: Any, arguments: list[str], group: Any = None) -> None:
+    """Parse the arguments, and those of a command in a group, as running the command would. Raises UsageError.
+
+    `group` is the context of the command's group. Without it, click would remember for later tests that `-h` is no option.
+    """
+    is_group = hasattr(command, "commands")
+    context = command.make_context(command.name, arguments, parent=group, allow_interspersed_args=not is_group)
+    if is_group:
         name, inner, rest = command.resolve_command(context, [*context._protected_args, *context.args])
         assert inner, name
-        parse(inner, rest)
+        parse(inner, rest, context)
+
+
+def deployments() -> list[tuple[str, str]]:
+    """Return the commands of each block up to each of its `sam deploy`, with the name of the page."""
+    return [
+        (page.name, block[: found.start()])
+        for page in PAGES
+        for block in BLOCK.findall(page.read_text(encoding="utf-8"))
+        for found in re.finditer(r"\bsam deploy\b", block)
+    ]
+
+
+@each_row("page, before", deployments())
+def test_each_sam_deploy_has_a_sam_build_before_it_because_else_the_layer_has_no_packages(
+    page: str, before: str
+) -> None:
+    assert "sam build" in before
 
 
 @each_row("page, line", commands("darkroom"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ from darkroom_local.results.downloads import Outcome
 from darkroom_local.results.job_views import JobView
 from darkroom_local.samples.demo import as_meant, with_advice
 from darkroom_local.samples.pictures import SAMPLES
-from darkroom_local.stack import simulator_processes
+from darkroom_local.stack import local_stack, simulator_processes
 from darkroom_local.stack.provider_choice import NotServed, cast
 
 REAL = "a-real-key"
@@ -90,6 +92,24 @@ def test_run_says_why_a_provider_is_not_served(tmp_path: Path, monkeypatch: pyte
     assert answer.exit_code == 2
     assert "--parameter AllowedProviders=topaz,uwear" in answer.output
     assert REAL not in answer.output
+
+
+def test_the_demo_gives_a_real_key_to_no_stack_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[object] = []
+
+    @contextmanager
+    def stack(**options: object) -> Iterator[None]:
+        given.append(options)
+        raise KeyboardInterrupt  # to start a stack takes seconds
+        yield
+
+    monkeypatch.setattr(local_stack, "local_stack", stack)
+    monkeypatch.setenv("TOPAZ_API_KEY", REAL)
+    answer = CliRunner().invoke(app, ["local", "demo", "--out", str(tmp_path)])
+    assert len(given) == 1
+    assert REAL not in f"{given} {answer.output}"
+    assert "demo uses simulators and spends nothing; your key is for darkroom local run" in answer.output
+    assert "charges you" not in answer.output
 
 
 def test_a_fault_is_topazs_unless_it_names_a_vendor() -> None:

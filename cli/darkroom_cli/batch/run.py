@@ -39,7 +39,7 @@ PAID_AGAIN = {
 UNASKED = 20  # the command asks before it pays for more pictures than this
 UNANSWERED = "S3 may have all of it and has not answered; the same command again finds out"
 REPLACED = "another upload took its place at once; `darkroom jobs` shows both"
-AGAIN = "The same command again follows them, sends what was not sent, and pays for nothing twice."
+AGAIN = "The same command again follows them, and sends only what was not sent."
 
 
 @dataclass

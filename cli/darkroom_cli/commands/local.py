@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 
 KEY_VARIABLE = "TOPAZ_API_KEY"
 app = group(
-    f"Run Darkroom on this machine with simulated providers. If {KEY_VARIABLE} is set, Darkroom uses the real Topaz API, "
-    "which charges you. The other real providers cannot be used, because they fetch pictures by link and cannot reach this "
-    "machine. To simulate other providers together with the real Topaz, name them: --parameter AllowedProviders=topaz,uwear."
+    f"Run Darkroom on this machine with simulated providers. If {KEY_VARIABLE} is set, `run` and `up` use the real Topaz API, "
+    "which charges you; `demo` never does. The other real providers cannot be used, because they fetch pictures by link and "
+    "cannot reach this machine. To simulate other providers together with the real Topaz, name them: "
+    "--parameter AllowedProviders=topaz,uwear."
 )
 
 Speed = Annotated[
@@ -110,8 +111,13 @@ def demo(
     speed: Speed = 10.0,
     as_json: AsJsonLines = False,
 ) -> None:
-    """Draw sample pictures and enhance them with every provider. One picture has a typo in its tag and is refused."""
-    typer.echo(f"Starting the embedded cloud with {wording.providers(_api_key())} …", err=as_json)
+    """Draw sample pictures and enhance them with every simulated provider. One picture has a typo in its tag and is refused.
+
+    The demo spends nothing: it never uses a real API key.
+    """
+    if _api_key():
+        typer.echo("demo uses simulators and spends nothing; your key is for darkroom local run", err=as_json)
+    typer.echo(f"Starting the embedded cloud with {wording.providers(None)} …", err=as_json)
     with local_extras("local demo"):
         from darkroom_cli.local.wording import facts
         from darkroom_local.run import progress_display
@@ -119,7 +125,7 @@ def demo(
         from darkroom_local.samples.demo import demo as run_demo
         from darkroom_local.stack.local_stack import local_stack
     console = progress_display.console(stderr=as_json)
-    with reported(), local_stack(topaz_api_key=_api_key(), speed=speed) as stack:
+    with reported(), local_stack(speed=speed) as stack:
         outcomes, as_meant = run_demo(stack, out, console)
         make_page.of_demo(stack, out, out / ORIGINALS, out / ENHANCED, partial(_say, as_json))
     if as_json:

@@ -31,7 +31,7 @@ def tail(as_json: AsJsonLines = False, stack: Stack = DEFAULT_STACK) -> None:
     """Print jobs as they end, until Ctrl-C.
 
     A job is printed within seconds of its end: completed, failed, rejected, cancelled or in doubt. With --json, each line is as
-    Darkroom's event on the bus. Nothing is made in the account, and nothing is left behind.
+    Darkroom's event on the bus. Nothing is made in the AWS account, and nothing is left behind.
     """
     with reported():
         deployed = deployment.connect(stack)

@@ -116,7 +116,7 @@ def opened(out: Path, simulated: Collection[str], *, is_real: bool) -> Iterator[
             sync_folder(out.resolve())
             sync_folder(root)
         except OSError as error:
-            why = f"The account in {str(root)!r} cannot be written: {error}."
+            why = f"The ledger in {str(root)!r} cannot be written: {error}."
             raise AccountUnwritable(f"{why} Nothing was sent. Mend that, then run again.") from None
         left_open = frozenset(ledger_journal.open_keys(journal))
         yield FolderAccount(account_id, root, journal, home / "results", left_open)

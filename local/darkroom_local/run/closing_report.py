@@ -148,7 +148,8 @@ def left_behind(done: Sequence[Outcome], charged: Sequence[Outcome], out: Path) 
         lines += [f"  {visible(o.item.key)}  {_process(o.job)}" for o in charged[:_LEFT_SHOWN]]
         if len(charged) > _LEFT_SHOWN:
             lines.append(f"  and {len(charged) - _LEFT_SHOWN} more, all in credits.csv")
-    return "\n".join([*lines, "Run the same command again for the rest. It pays for nothing twice."])
+    lines.append("Run the same command again for the rest. It pays for nothing again that the provider's list shows.")
+    return "\n".join(lines)
 
 
 def _process(job: JobView) -> str:
