@@ -77,11 +77,11 @@ def told(error: Exception) -> tuple[str, int] | None:
     from botocore.exceptions import BotoCoreError, ClientError
 
     from darkroom.configuration import BadConfiguration
-    from darkroom.errors import DarkroomError, Inapplicable, LedgerBusy, LedgerNotOwned, LostClaim
+    from darkroom.errors import DarkroomError, Inapplicable, LedgerBusy, LedgerNotOwned, LostClaim, SourceDenied
     from darkroom_cli.stack.deployment import NoDeployment
 
     match error:
-        case Inapplicable() | LedgerNotOwned() | NoDeployment() | BadConfiguration():
+        case Inapplicable() | LedgerNotOwned() | NoDeployment() | BadConfiguration() | SourceDenied():
             return str(error), exit_codes.NOT_POSSIBLE
         case LostClaim() | LedgerBusy():
             return f"{error}; try again", exit_codes.REPEAT

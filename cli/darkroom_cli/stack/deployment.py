@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 
 import typer
 
+from darkroom_cli.stack import head_reasons
+
 if TYPE_CHECKING:
     from darkroom.container import Container
     from darkroom.pipeline.account_reconciliation import Reconcile
@@ -116,13 +118,7 @@ def connect(stack: str) -> Deployment:
     config = AWS_CONFIG.merge(Config(max_pool_connections=CONNECTIONS))
     if _has_local_stack_ended():  # to try again takes 11 seconds, and nothing will answer
         config = config.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
-
-    def client(service: str) -> Any:
-        try:
-            return session.client(service, config=config)
-        except ValueError as error:  # botocore's answer to an endpoint that is no URL
-            raise NoDeployment(f"{error}. Correct AWS_ENDPOINT_URL, or remove it to use AWS") from None
-
+    client = _clients(session, config)
     cloudformation = client("cloudformation")
     described = _stack(cloudformation, stack)
     outputs = {entry["OutputKey"]: entry["OutputValue"] for entry in described.get("Outputs", [])}
@@ -137,6 +133,21 @@ def connect(stack: str) -> Deployment:
         )
     container = Container(environment, clients=client, credentials=session.get_credentials, interactive=True)
     return Deployment(container, outputs, client, parameters)
+
+
+def _clients(session: Any, config: Any) -> Callable[[str], Any]:
+    """Return what makes the client of a service. It raises NoDeployment."""
+
+    def client(service: str) -> Any:
+        try:
+            made = session.client(service, config=config)
+        except ValueError as error:  # botocore's answer to an endpoint that is no URL
+            raise NoDeployment(f"{error}. Correct AWS_ENDPOINT_URL, or remove it to use AWS") from None
+        if service == "s3":
+            head_reasons.ask(made)
+        return made
+
+    return client
 
 
 def names_this_machine() -> bool:
