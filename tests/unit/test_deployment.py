@@ -18,7 +18,7 @@ from darkroom.errors import SourceDenied
 from darkroom_cli.batch import earlier_uploads
 from darkroom_cli.console import errors, exit_codes
 from darkroom_cli.stack import deployment
-from darkroom_cli.stack.deployment import Deployment
+from darkroom_cli.stack.deployment import Deployment, NoDeployment
 
 ENVIRONMENT = {"INPUT_BUCKET": INPUT, "OUTPUT_BUCKET": "out", "LEDGER_TABLE": "ledger", "STACK_NAME": "darkroom"}
 FUNCTION = "darkroom-submit"
@@ -55,9 +55,9 @@ class Account:
                                  "ResourceStatus": "CREATE_COMPLETE", "LastUpdatedTimestamp": datetime.now(UTC)}  # fmt: skip
         self["cloudformation"].add_response("describe_stack_resource", {"StackResourceDetail": {**fixed, **detail}})
 
-    def deployed(self) -> Deployment:
+    def deployed(self, status: str = "CREATE_COMPLETE") -> Deployment:
         """Connect to a stack that is as it should be."""
-        self.describe()
+        self.describe(status)
         self.resource(PhysicalResourceId=FUNCTION)
         self["lambda"].add_response("get_function_configuration", {"Environment": {"Variables": ENVIRONMENT}})
         return deployment.connect("darkroom")
@@ -112,3 +112,28 @@ def test_a_result_that_may_not_be_fetched_is_told_with_the_code_of_s3(account: A
     s3 = account.deployed().client("s3")
     with pytest.raises(ClientError, match="ExpiredToken"):
         s3.head_object(Bucket="out", Key="a.jpg")
+
+
+@pytest.mark.parametrize(("status", "words"), [
+    ("REVIEW_IN_PROGRESS", "its change set was not executed"), ("CREATE_IN_PROGRESS", "it is being created. Wait"),
+    ("CREATE_FAILED", "describe-stack-events --stack-name darkroom), delete it, and deploy it again"),
+    ("ROLLBACK_IN_PROGRESS", "its first deployment failed"), ("ROLLBACK_COMPLETE", "its first deployment failed"),
+    ("ROLLBACK_FAILED", "its first deployment failed"), ("DELETE_IN_PROGRESS", "it is deleted"),
+    ("DELETE_FAILED", "its deletion failed"), ("DELETE_COMPLETE", "it is deleted"),
+])  # fmt: skip
+def test_a_stack_that_does_not_stand_is_told_with_who_acts(account: Account, status: str, words: str) -> None:
+    account.describe(status)
+    account.resource()  # has no physical id
+    with pytest.raises(NoDeployment) as raised:
+        deployment.connect("darkroom")
+    assert str(raised.value).startswith(f"the stack darkroom is {status}: ")
+    assert words in str(raised.value)
+
+
+@pytest.mark.parametrize("status", [
+    "CREATE_COMPLETE", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE", "UPDATE_FAILED",
+    "UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_FAILED", "IMPORT_COMPLETE",
+    "IMPORT_ROLLBACK_COMPLETE",
+])  # fmt: skip
+def test_a_stack_in_an_update_is_worked_on_as_ever(account: Account, status: str) -> None:
+    assert account.deployed(status).input_bucket == INPUT

@@ -121,6 +121,7 @@ def connect(stack: str) -> Deployment:
     client = _clients(session, config)
     cloudformation = client("cloudformation")
     described = _stack(cloudformation, stack)
+    _check_it_stands(stack, described["StackStatus"])
     outputs = {entry["OutputKey"]: entry["OutputValue"] for entry in described.get("Outputs", [])}
     parameters = {entry["ParameterKey"]: entry["ParameterValue"] for entry in described.get("Parameters", [])}
     function = _submit_function(cloudformation, stack)
@@ -176,6 +177,23 @@ def _stack(cloudformation: Any, stack: str) -> dict[str, Any]:
     described = _described(stack, cloudformation, lambda: cloudformation.describe_stacks(StackName=stack))
     found: dict[str, Any] = described["Stacks"][0]
     return found
+
+
+def _check_it_stands(stack: str, status: str) -> None:
+    """Raise NoDeployment if the stack was never deployed whole, or is deleted. A stack whose update is under way, or failed,
+    stands."""
+    events = f"look for the reason in its events (aws cloudformation describe-stack-events --stack-name {stack})"
+    told = {
+        "REVIEW_IN_PROGRESS": "its change set was not executed. Deploy it again, and agree to the changes",
+        "CREATE_IN_PROGRESS": "it is being created. Wait until its deployment has ended",
+        "CREATE_FAILED": f"its first deployment failed; {events}, delete it, and deploy it again",
+        "ROLLBACK_": f"its first deployment failed; {events}, delete it, and deploy it again",
+        "DELETE_FAILED": f"its deletion failed; {events}, and delete it again",
+        "DELETE_": "it is deleted. Deploy it again, or name another stack with --stack",
+    }
+    why = next((words for begin, words in told.items() if status.startswith(begin)), None)
+    if why is not None:
+        raise NoDeployment(f"the stack {stack} is {status}: {why}")
 
 
 def _submit_function(cloudformation: Any, stack: str) -> str:
