@@ -138,10 +138,16 @@ def connect(stack: str) -> Deployment:
 
 def _clients(session: Any, config: Any) -> Callable[[str], Any]:
     """Return what makes the client of a service. It raises NoDeployment."""
+    from botocore.exceptions import InvalidRegionError
 
     def client(service: str) -> Any:
         try:
             made = session.client(service, config=config)
+        except InvalidRegionError:
+            name = session.region_name
+            raise NoDeployment(
+                f"{name!r} is no AWS region. Correct AWS_DEFAULT_REGION, or the profile's region"
+            ) from None
         except ValueError as error:  # botocore's answer to an endpoint that is no URL
             raise NoDeployment(f"{error}. Correct AWS_ENDPOINT_URL, or remove it to use AWS") from None
         if service == "s3":
