@@ -55,9 +55,9 @@ class Account:
                                  "ResourceStatus": "CREATE_COMPLETE", "LastUpdatedTimestamp": datetime.now(UTC)}  # fmt: skip
         self["cloudformation"].add_response("describe_stack_resource", {"StackResourceDetail": {**fixed, **detail}})
 
-    def deployed(self, status: str = "CREATE_COMPLETE") -> Deployment:
+    def deployed(self, status: str = "CREATE_COMPLETE", outputs: Mapping[str, str] | None = None) -> Deployment:
         """Connect to a stack that is as it should be."""
-        self.describe(status)
+        self.describe(status, outputs)
         self.resource(PhysicalResourceId=FUNCTION)
         self["lambda"].add_response("get_function_configuration", {"Environment": {"Variables": ENVIRONMENT}})
         return deployment.connect("darkroom")
@@ -137,3 +137,8 @@ def test_a_stack_that_does_not_stand_is_told_with_who_acts(account: Account, sta
 ])  # fmt: skip
 def test_a_stack_in_an_update_is_worked_on_as_ever(account: Account, status: str) -> None:
     assert account.deployed(status).input_bucket == INPUT
+
+
+def test_the_account_is_that_of_the_stack(account: Account) -> None:
+    arn = f"arn:aws:states:{REGION}:123456789012:stateMachine:darkroom"
+    assert account.deployed(outputs={"StateMachineArn": arn}).account_id == "123456789012"

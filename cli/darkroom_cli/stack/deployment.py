@@ -95,6 +95,11 @@ class Deployment:
         return self.container.configuration.text("INPUT_BUCKET")
 
     @property
+    def account_id(self) -> str:
+        """Return the number of the account in which the stack is."""
+        return self.outputs["StateMachineArn"].split(":")[4]
+
+    @property
     def queues(self) -> tuple[Any, str, str]:
         """Return an SQS client, the URL of the dead-letter queue and the URL of the intake queue."""
         return self.client("sqs"), self.outputs["IntakeDlqUrl"], self.outputs["IntakeQueueUrl"]

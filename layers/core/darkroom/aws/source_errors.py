@@ -68,5 +68,5 @@ def _who_allows(error: ClientError, code: str, for_person: bool) -> str:
         return "the operator must name the object's KMS key in KmsKeyArns, enable that key, and allow it in its policy"
     return (
         "the operator must let the stack's submit role read it, in the bucket's policy and by the object's KMS key (KmsKeyArns); "
-        "if a scan must tag the object first, find out why it did not"
+        "it can read buckets of the stack's own account only; if a scan must tag the object first, find out why it did not"
     )
