@@ -31,6 +31,7 @@ class Stack:
 
     application: ApplicationUnderTest
     input_bucket: str = INPUT
+    account_id: str = "123456789012"
     parameters: Mapping[str, str] = field(default_factory=lambda: {"MaxConcurrentSubmits": "10"})
     environment: Mapping[str, str] = field(default_factory=dict)
 

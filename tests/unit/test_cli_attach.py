@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from moto.s3.models import s3_backends
 from tests.fakes.aws_account import INPUT, OUTPUT, REGION, client
 from tests.unit.cli_support import Stack, deployed, run
@@ -125,6 +126,27 @@ def test_a_bucket_in_another_region_is_refused(stack: Stack, monkeypatch: pytest
     done = run("attach", PLACE, "--yes")
     assert done.exit_code == 2
     assert f"deploy the stack in {REGION}" in done.stderr
+
+
+@pytest.mark.parametrize("bucket", [PLACE, "s3://another-bucket"], ids=["the stack's", "another"])
+def test_a_bucket_of_another_account_is_refused_before_anything_is_changed(
+    others: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch, bucket: str
+) -> None:
+    s3 = client("s3")
+    s3.create_bucket(Bucket="another-bucket", CreateBucketConfiguration={"LocationConstraint": REGION})
+    own = s3.head_bucket
+
+    def of_another_account(ExpectedBucketOwner: str = "", **given: Any) -> Any:
+        if ExpectedBucketOwner:  # S3 compares it with the bucket's owner; moto 5.2 does not
+            raise ClientError({"Error": {"Code": "403", "Message": "Forbidden"}}, "HeadBucket")
+        return own(**given)
+
+    monkeypatch.setattr(s3, "head_bucket", of_another_account)
+    done = run("attach", bucket, "--yes")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "is not one of the account 123456789012" in done.stderr
+    assert "InputBucketName" not in done.stderr
+    assert notifications() == others
 
 
 def test_the_bucket_that_the_stack_created_is_not_detached(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:

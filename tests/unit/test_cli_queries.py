@@ -125,6 +125,11 @@ ENDS: dict[str, tuple[BaseException, int, str]] = {
     "throttled": (Throttled("the provider asks for patience"), 1, "patience"),
     "denied": (refusal("AccessDenied"), 2, "DescribeStacks"),
     "expired": (refusal("ExpiredToken"), 2, "credentials"),
+    "in a region that is not enabled": (
+        refusal("InvalidClientTokenId"),
+        2,
+        "the profile names is not enabled for this account",
+    ),
     "strange": (refusal("Odd"), 2, "Odd"),
     "unreachable": (EndpointConnectionError(endpoint_url="http://127.0.0.1:1"), 2, "127.0.0.1"),
     "interrupted": (KeyboardInterrupt(), 130, "interrupted"),

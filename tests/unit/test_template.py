@@ -307,6 +307,22 @@ def test_the_dashboard_shows_every_alarm_and_what_needs_a_person() -> None:
     assert f"1, with {metrics} metrics and {len(ALARMS)} alarms" in COSTS
 
 
+@each_row(("partition", "console"), [
+    ("aws", "console.aws.amazon.com"), ("aws-cn", "console.amazonaws.cn"),
+    ("aws-us-gov", "console.amazonaws-us-gov.com"), ("aws-eusc", "console.aws.amazon.com"),
+])  # fmt: skip
+def test_the_dashboards_address_is_that_of_the_partitions_console(partition: str, console: str) -> None:
+    text, values = TEMPLATE["Outputs"]["DashboardUrl"]["Value"]["Fn::Sub"]
+    chosen = values["Console"]
+    while not isinstance(chosen, str):
+        condition, yes, no = chosen["Fn::If"]
+        chosen = (
+            yes if TEMPLATE["Conditions"][condition] == {"Fn::Equals": [{"Ref": "AWS::Partition"}, partition]} else no
+        )
+    assert text.startswith("https://${AWS::Region}.${Console}/cloudwatch/")
+    assert chosen == console
+
+
 def test_an_idle_stack_costs_what_the_costs_page_counts() -> None:
     kinds = [resource["Type"] for resource in RESOURCES.values()]
     assert not [kind for kind in kinds if kind.startswith(("AWS::EC2::", "AWS::KMS::", "AWS::ElastiCache::"))]

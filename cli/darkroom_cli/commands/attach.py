@@ -32,6 +32,7 @@ def attach(bucket: Bucket, yes: Yes = False, as_json: AsJson = False, stack: Sta
         s3 = deployed.client("s3")
         _refuse_other(deployed, s3, name, stack)
         events = BucketEvents(s3, name)
+        events.check_owner(deployed.account_id)
         events.check_region(s3.meta.region_name)
         waits = _ledger_refusal(deployed, name)
         if events.are_on():
@@ -92,9 +93,9 @@ def _name(bucket: str) -> str:
 
 
 def _refuse_other(deployed: Deployment, s3: Any, name: str, stack: str) -> None:
-    """Raise Inapplicable unless the bucket is the stack's input bucket."""
+    """Raise Inapplicable unless the bucket is the stack's input bucket. Of another bucket, say whether it could be."""
     from darkroom.errors import Inapplicable
-    from darkroom_cli.stack.bucket_events import exists
+    from darkroom_cli.stack.bucket_events import BucketEvents, exists
 
     if name == deployed.container.configuration.output_bucket:
         raise Inapplicable(
@@ -105,6 +106,7 @@ def _refuse_other(deployed: Deployment, s3: Any, name: str, stack: str) -> None:
         return
     if not exists(s3, name):
         raise Inapplicable(f"there is no bucket {name}; the stack {stack} watches {deployed.input_bucket}")
+    BucketEvents(s3, name).check_owner(deployed.account_id)
     raise Inapplicable(
         f"the stack {stack} watches the bucket {deployed.input_bucket}, not {name}: first deploy it with InputBucketName={name}"
     )

@@ -2,7 +2,7 @@
 
 `--json` prints one object with the keys key, fate, code, message, settings (a list of name, value, layer, and overrides, a list
 of value and layer), notes, endpoint, request (the vendor's field → its value), sent_by, output_key, output_width, output_height,
-credits (null if only the vendor knows), usd, and budgets (as `darkroom plan` has them; null without a stack).
+credits (null if it is unknown, or only the vendor knows), usd, and budgets (as `darkroom plan` has them; null without a stack).
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from darkroom_cli.stack.deployment import DEFAULT_STACK, Stack
 if TYPE_CHECKING:
     from darkroom.setting_layers import Layer
     from darkroom_cli.console.fitted_table import FittedTable
+
+ALLOWS = {True: ", which allows it", False: ", which does not allow it", None: ""}  # None: the price is unknown
 
 app = typer.Typer()
 
@@ -127,8 +129,7 @@ def _print(found: dict[str, Any]) -> None:
         "result": found["output_key"] and f"{found['output_key']}, {found['output_width']}×{found['output_height']}",
         "price": _price(found),
         "budgets": "; ".join(
-            f"{room['unit']} of {room['month']}: {room['left']} of {room['limit']} left, "
-            + ("which allows it" if room["fits"] else "which does not allow it")
+            f"{room['unit']} of {room['month']}: {room['left']} of {room['limit']} left{ALLOWS[room['fits']]}"
             for room in found["budgets"] or ()
         ),
         found["fate"]: ": ".join(filter(None, (found["code"], found["message"]))),

@@ -95,7 +95,9 @@ def with_stack(place: Place, report: Report) -> Report:
     ledger = place.deployment.operator_ledger
     rooms = budget_room.rooms(ledger, place.quote.limits, month, report.credits, report.usd)
     at_once = int(place.deployment.parameters.get("MaxConcurrentSubmits", USUAL_SUBMITS_AT_ONCE))
-    return replace(report, rooms=rooms, seconds=seconds_for(report.paid, at_once), submits_at_once=at_once)
+    return replace(
+        report, rooms=rooms, seconds=seconds_for([*report.paid, *report.unknown], at_once), submits_at_once=at_once
+    )
 
 
 def seconds_for(paid: Sequence[Forecast], at_once: int) -> float:

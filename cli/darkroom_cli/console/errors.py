@@ -28,6 +28,9 @@ BAD_CREDENTIALS = frozenset(
         "RequestExpired", "SignatureDoesNotMatch", "UnrecognizedClientException",
     }
 )  # fmt: skip
+# AWS gives valid credentials these answers too, in a region that the account has not enabled, and there also for a session of the
+# global STS endpoint. Which of the two depends on the service's protocol.
+REGION_CODES = frozenset({"InvalidClientTokenId", "UnrecognizedClientException"})
 HOW = "see docs/commands.md"
 
 
@@ -77,11 +80,11 @@ def told(error: Exception) -> tuple[str, int] | None:
     from botocore.exceptions import BotoCoreError, ClientError
 
     from darkroom.configuration import BadConfiguration
-    from darkroom.errors import DarkroomError, Inapplicable, LedgerBusy, LedgerNotOwned, LostClaim
+    from darkroom.errors import DarkroomError, Inapplicable, LedgerBusy, LedgerNotOwned, LostClaim, SourceDenied
     from darkroom_cli.stack.deployment import NoDeployment
 
     match error:
-        case Inapplicable() | LedgerNotOwned() | NoDeployment() | BadConfiguration():
+        case Inapplicable() | LedgerNotOwned() | NoDeployment() | BadConfiguration() | SourceDenied():
             return str(error), exit_codes.NOT_POSSIBLE
         case LostClaim() | LedgerBusy():
             return f"{error}; try again", exit_codes.REPEAT
@@ -130,7 +133,11 @@ def _refusal(error: ClientError) -> str:
     if code in DENIED:
         return f"AWS does not allow you to call {error.operation_name}: {message}. Ask for that permission, {HOW}"
     if code in BAD_CREDENTIALS:
-        return f"AWS does not accept your credentials ({code}). Sign in again or choose another AWS_PROFILE, {HOW}"
+        region = "; or the region that AWS_DEFAULT_REGION or the profile names is not enabled for this account"
+        return (
+            f"AWS does not accept your credentials ({code}). Sign in again or choose another AWS_PROFILE"
+            f"{region if code in REGION_CODES else ''}, {HOW}"
+        )
     return f"AWS refused {error.operation_name} ({code}): {message}"
 
 

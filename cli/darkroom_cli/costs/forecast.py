@@ -12,7 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from darkroom import output_keys, output_templates
-from darkroom.errors import ErrorCode, OutputCollision, Refusal, SourceDenied, SourceGone, SourceUnreadable
+from darkroom.errors import ErrorCode, OutputCollision, Refusal, SourceDenied, SourceGone
 from darkroom.model import PIXELS_PER_MEGAPIXEL, ImageFacts, JobStatus, Plan, SourceObject, Upload
 from darkroom.pipeline.quote import Quote
 from darkroom.setting_layers import Layer, Settings
@@ -29,11 +29,12 @@ class Fate(StrEnum):
     UNDER_WAY = "under way"  # the provider has it, or may have it: its price is reserved
     SKIPPED = "skipped"
     REFUSED = "refused"  # it would cost nothing
+    UNKNOWN = "unknown"  # it could not be read with this person's credentials or connection; submit may read and pay it
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """What would become of one upload. A refused one has the reason, and as much else as was known before it."""
+    """What would become of one upload. A refused or unknown one has the reason, and as much else as was known before it."""
 
     key: str
     fate: Fate
@@ -52,7 +53,10 @@ class Forecast:
 
     @property
     def credits(self) -> Decimal | None:
-        """What it would cost, in the provider's unit: 0 unless it is to be paid, None if only the vendor knows."""
+        """What it would cost, in the provider's unit: 0 unless it is to be paid, None if that is unknown or only the vendor
+        knows."""
+        if self.fate is Fate.UNKNOWN:
+            return None
         if self.fate is not Fate.PAID or self.plan is None:
             return Decimal(0)
         return self.plan.credits
@@ -87,8 +91,7 @@ def of_upload(quote: Quote, upload: Upload, above: Sequence[Layer] = ()) -> Fore
     except SourceGone as gone:
         return Forecast(upload.key, Fate.SKIPPED, message=str(gone))
     except (SourceDenied, OSError) as unread:
-        code = SourceUnreadable.code
-        return Forecast(upload.key, Fate.REFUSED, code=code, message=str(unread))
+        return Forecast(upload.key, Fate.UNKNOWN, settings, message=str(unread))
 
 
 def of_uploads(

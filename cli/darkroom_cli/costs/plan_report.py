@@ -3,12 +3,14 @@
 The object of `--json` always has these keys; a key without a value is null:
 
 - pictures: files or objects that are uploads; megapixels: of those to pay
-- to_pay, done, under_way, skipped, refused, unpriced: numbers of pictures. `unpriced` are those to pay whose price only the
-  vendor knows. They are in no sum.
+- to_pay, done, under_way, skipped, refused, unpriced, unknown: numbers of pictures. `unpriced` are those to pay whose price only
+  the vendor knows, `unknown` those that could not be read here, and that the stack may read and pay. Both are in no sum.
 - total_credits, total_usd: what the pictures to pay cost together; credits: provider → its part of total_credits
 - models: a list of provider, model, pictures, credits and usd (null for models that are unpriced)
 - refusals: a list of key, code and message; the code is null for a file that cannot be uploaded under its name
-- budgets: a list of unit, month, limit, committed, left, asked and fits; null without a stack
+- unread: a list of key and message, one for each picture that is unknown
+- budgets: a list of unit, month, limit, committed, left, asked and fits; null without a stack. `fits` is null if what is known
+  fits and there are pictures without a price
 - same_bytes: a list of lists of keys whose files have the same bytes; each is paid for
 - seconds: about how long it takes at the stack's pace; null without a stack
 - submits_at_once: the stack's MaxConcurrentSubmits, on which `seconds` rests; null without a stack
@@ -34,7 +36,7 @@ from darkroom_cli.costs.forecast import Fate, Forecast
 COLUMNS = (
     "key", "fate", "width", "height", "megapixels", "provider", "model", "credits", "usd", "output_key", "code", "message",
 )  # fmt: skip
-SHOWN_REFUSALS = 20  # in the table; --json and --csv have all
+SHOWN_REASONS = 20  # of each kind, below the tables; --json and --csv have all
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,21 @@ class Report:
         """The forecasts of the pictures that would be refused, unpaid."""
         return [each for each in self.forecasts if each.fate is Fate.REFUSED]
 
+    @property
+    def unknown(self) -> list[Forecast]:
+        """The forecasts of the pictures that could not be read here. Submit may read them, and then pays for them."""
+        return [each for each in self.forecasts if each.fate is Fate.UNKNOWN]
+
+    @property
+    def unpriced(self) -> int:
+        """How many of the pictures to pay have a price that only the vendor knows."""
+        return sum(each.credits is None for each in self.paid)
+
+    @property
+    def without_price(self) -> int:
+        """How many pictures may cost something that is in no sum."""
+        return self.unpriced + len(self.unknown)
+
 
 def as_object(report: Report) -> dict[str, object]:
     """Return the report in JSON's types, as the docstring above says."""
@@ -83,13 +100,15 @@ def as_object(report: Report) -> dict[str, object]:
         "under_way": fates[Fate.UNDER_WAY],
         "skipped": fates[Fate.SKIPPED],
         "refused": fates[Fate.REFUSED],
-        "unpriced": sum(each.credits is None for each in report.paid),
+        "unpriced": report.unpriced,
+        "unknown": fates[Fate.UNKNOWN],
         "total_credits": _number(sum(report.credits.values(), Decimal(0))),
         "total_usd": _number(report.usd),
         "credits": {provider: _number(credits) for provider, credits in report.credits.items()},
         "models": [_model(report, *named) for named in _models(report)],
         "refusals": [{"key": e.key, "code": e.code and e.code.value, "message": e.message} for e in report.refused],
-        "budgets": None if report.rooms is None else [_room(room) for room in report.rooms],
+        "unread": [{"key": each.key, "message": each.message} for each in report.unknown],
+        "budgets": None if report.rooms is None else [_room(room, report.without_price) for room in report.rooms],
         "same_bytes": [list(keys) for keys in report.same_bytes],
         "seconds": None if report.seconds is None else round(report.seconds),
         "submits_at_once": report.submits_at_once,
@@ -111,16 +130,21 @@ def tables(report: Report) -> Iterator[Table | Text]:
     )
     yield _models_table(report)
     if report.rooms:
-        yield _rooms_table(report.rooms)
+        yield _rooms_table(report.rooms, report.without_price)
     if report.seconds is not None:
         yield Text(f"about {_duration(report.seconds)} at {report.submits_at_once} submits at once")
     for line in copies.lines(report.same_bytes):
         yield Text(visible(line))
-    for each in report.refused[:SHOWN_REFUSALS]:
+    yield from _reasons("refused, unpaid", "refusals", report.refused)
+    yield from _reasons("unknown, perhaps paid", "that are unknown", report.unknown)
+
+
+def _reasons(lead: str, noun: str, forecasts: Sequence[Forecast]) -> Iterator[Text]:
+    for each in forecasts[:SHOWN_REASONS]:
         code = f"{each.code}: " if each.code else ""
-        yield Text(visible(f"refused, unpaid: {each.key}: {code}{each.message}"))
-    if len(report.refused) > SHOWN_REFUSALS:
-        yield Text(f"… and {len(report.refused) - SHOWN_REFUSALS:,} more refusals; --csv or --json lists all")
+        yield Text(visible(f"{lead}: {each.key}: {code}{each.message}"))
+    if len(forecasts) > SHOWN_REASONS:
+        yield Text(f"… and {len(forecasts) - SHOWN_REASONS:,} more {noun}; --csv or --json lists all")
 
 
 def _models(report: Report) -> list[tuple[str, str]]:
@@ -154,34 +178,34 @@ def _models_table(report: Report) -> Table:
 
 
 def _known_credits(report: Report) -> str:
-    """Return the credits by provider, and for how many pictures only the vendor knows the price."""
+    """Return the credits by provider, and for how many pictures the price is unknown."""
     sums = [f"{credits.normalize():,f} {provider}" for provider, credits in report.credits.items()]
-    unpriced = sum(each.credits is None for each in report.paid)
-    return ", ".join([*sums, *([f"unknown for {unpriced:,}"] if unpriced else [])])
+    return ", ".join([*sums, *([f"unknown for {report.without_price:,}"] if report.without_price else [])])
 
 
 def _known_usd(report: Report) -> str:
-    unpriced = sum(each.credits is None for each in report.paid)
-    if unpriced and unpriced == len(report.paid):
-        return "unknown"
-    return f"at least {report.usd:,.2f}" if unpriced else f"{report.usd:,.2f}"
+    if not report.without_price:
+        return f"{report.usd:,.2f}"
+    return f"at least {report.usd:,.2f}" if report.credits else "unknown"
 
 
-def _rooms_table(rooms: Sequence[Room]) -> Table:
+def _rooms_table(rooms: Sequence[Room], without_price: int) -> Table:
     table = Table(box=box.SIMPLE, pad_edge=False)
     for name in ("budget", "limit", "committed", "left", "asked", ""):
         table.add_column(name, justify="left" if name in ("budget", "") else "right")
     for room in rooms:
         numbers = [f"{amount.normalize():,f}" for amount in (room.limit, room.committed, room.left, room.asked)]
+        fits = f"fits, without {without_price:,} of unknown price" if without_price else "fits"
         table.add_row(
-            f"{room.unit} of {room.month}", *numbers, "fits" if room.fits else "does not fit: the rest is refused"
+            f"{room.unit} of {room.month}", *numbers, fits if room.fits else "does not fit: the rest is refused"
         )
     return table
 
 
-def _room(room: Room) -> dict[str, object]:
+def _room(room: Room, without_price: int) -> dict[str, object]:
     numbers = {name: _number(getattr(room, name)) for name in ("limit", "committed", "left", "asked")}
-    return {"unit": room.unit, "month": room.month, **numbers, "fits": room.fits}
+    fits = None if room.fits and without_price else room.fits
+    return {"unit": room.unit, "month": room.month, **numbers, "fits": fits}
 
 
 def _row(each: Forecast) -> tuple[object, ...]:

@@ -16,7 +16,7 @@ def price_of(forecasts: Sequence[Forecast]) -> str:
     report = Report(forecasts, ())
     count = len(report.paid)
     what = "1 picture" if count == 1 else f"{count} pictures"
-    unknown = sum(each.credits is None for each in report.paid)
+    unknown = report.unpriced
     known = f": {spent(report.credits, report.usd)}" if count > unknown else ""
     only = "only the vendor knows the price"
     return f"{what}{known}" + (f"; for {unknown} of them {only}" if known and unknown else f"; {only}" * bool(unknown))

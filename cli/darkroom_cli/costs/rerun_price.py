@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from darkroom import output_keys
-from darkroom.errors import ErrorCode
 from darkroom_cli.console import bars
 from darkroom_cli.console.terminal import amount
 from darkroom_cli.costs import budget_room, forecast, price_words
@@ -58,8 +57,8 @@ def of(deployed: Deployment, jobs: Sequence[Job]) -> RerunPrice:
     with bars.counting("reading headers", len(jobs)) as each:
         found = forecast.of_uploads(quote, [output_keys.upload_of(job) for job in jobs], (), {}, each)
     pairs = list(zip(jobs, found, strict=True))
-    unread = [job for job, one in pairs if one.code == ErrorCode.SOURCE_UNREADABLE]
-    read = [one for _, one in pairs if one.code != ErrorCode.SOURCE_UNREADABLE]
+    unread = [job for job, one in pairs if one.fate is Fate.UNKNOWN]
+    read = [one for _, one in pairs if one.fate is not Fate.UNKNOWN]
     asked, month = Report(read, ()), f"{deployed.clock():%Y-%m}"
     rooms = budget_room.rooms(deployed.operator_ledger, quote.limits, month, asked.credits, asked.usd)
     return RerunPrice(read, unread, rooms)

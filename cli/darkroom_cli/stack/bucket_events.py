@@ -52,6 +52,23 @@ class BucketEvents:
         """Return whether the bucket sends its events to EventBridge."""
         return EVENT_BRIDGE in self._document()
 
+    def check_owner(self, account_id: str) -> None:
+        """Raise Inapplicable unless the bucket is the account's, in which the stack is. HeadBucket answers alike where the person
+        may not look at a bucket."""
+        from botocore.exceptions import ClientError
+
+        from darkroom.aws.source_errors import DENIED_CODES
+
+        try:
+            self.s3.head_bucket(Bucket=self.bucket, ExpectedBucketOwner=account_id)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in DENIED_CODES:
+                raise
+            raise Inapplicable(
+                f"the bucket {self.bucket} is not one of the account {account_id}, or you may not look at it (s3:ListBucket). "
+                "The stack reads buckets of its own account only: take one of these, or deploy the stack in the bucket's account"
+            ) from None
+
     def check_region(self, region: str) -> None:
         """Raise Inapplicable if the bucket is in another region than the stack: S3 sends a bucket's events to its own region."""
         found = self.s3.head_bucket(Bucket=self.bucket).get("BucketRegion", region)

@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 
 import typer
 
+from darkroom_cli.stack import head_reasons
+
 if TYPE_CHECKING:
     from darkroom.container import Container
     from darkroom.pipeline.account_reconciliation import Reconcile
@@ -93,6 +95,11 @@ class Deployment:
         return self.container.configuration.text("INPUT_BUCKET")
 
     @property
+    def account_id(self) -> str:
+        """Return the number of the account in which the stack is."""
+        return self.outputs["StateMachineArn"].split(":")[4]
+
+    @property
     def queues(self) -> tuple[Any, str, str]:
         """Return an SQS client, the URL of the dead-letter queue and the URL of the intake queue."""
         return self.client("sqs"), self.outputs["IntakeDlqUrl"], self.outputs["IntakeQueueUrl"]
@@ -116,15 +123,10 @@ def connect(stack: str) -> Deployment:
     config = AWS_CONFIG.merge(Config(max_pool_connections=CONNECTIONS))
     if _has_local_stack_ended():  # to try again takes 11 seconds, and nothing will answer
         config = config.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
-
-    def client(service: str) -> Any:
-        try:
-            return session.client(service, config=config)
-        except ValueError as error:  # botocore's answer to an endpoint that is no URL
-            raise NoDeployment(f"{error}. Correct AWS_ENDPOINT_URL, or remove it to use AWS") from None
-
+    client = _clients(session, config)
     cloudformation = client("cloudformation")
     described = _stack(cloudformation, stack)
+    _check_it_stands(stack, described["StackStatus"])
     outputs = {entry["OutputKey"]: entry["OutputValue"] for entry in described.get("Outputs", [])}
     parameters = {entry["ParameterKey"]: entry["ParameterValue"] for entry in described.get("Parameters", [])}
     function = _submit_function(cloudformation, stack)
@@ -137,6 +139,27 @@ def connect(stack: str) -> Deployment:
         )
     container = Container(environment, clients=client, credentials=session.get_credentials, interactive=True)
     return Deployment(container, outputs, client, parameters)
+
+
+def _clients(session: Any, config: Any) -> Callable[[str], Any]:
+    """Return what makes the client of a service. It raises NoDeployment."""
+    from botocore.exceptions import InvalidRegionError
+
+    def client(service: str) -> Any:
+        try:
+            made = session.client(service, config=config)
+        except InvalidRegionError:
+            name = session.region_name
+            raise NoDeployment(
+                f"{name!r} is no AWS region. Correct AWS_DEFAULT_REGION, or the profile's region"
+            ) from None
+        except ValueError as error:  # botocore's answer to an endpoint that is no URL
+            raise NoDeployment(f"{error}. Correct AWS_ENDPOINT_URL, or remove it to use AWS") from None
+        if service == "s3":
+            head_reasons.ask(made)
+        return made
+
+    return client
 
 
 def names_this_machine() -> bool:
@@ -165,6 +188,23 @@ def _stack(cloudformation: Any, stack: str) -> dict[str, Any]:
     described = _described(stack, cloudformation, lambda: cloudformation.describe_stacks(StackName=stack))
     found: dict[str, Any] = described["Stacks"][0]
     return found
+
+
+def _check_it_stands(stack: str, status: str) -> None:
+    """Raise NoDeployment if the stack was never deployed whole, or is deleted. A stack whose update is under way, or failed,
+    stands."""
+    events = f"look for the reason in its events (aws cloudformation describe-stack-events --stack-name {stack})"
+    told = {
+        "REVIEW_IN_PROGRESS": "its change set was not executed. Deploy it again, and agree to the changes",
+        "CREATE_IN_PROGRESS": "it is being created. Wait until its deployment has ended",
+        "CREATE_FAILED": f"its first deployment failed; {events}, delete it, and deploy it again",
+        "ROLLBACK_": f"its first deployment failed; {events}, delete it, and deploy it again",
+        "DELETE_FAILED": f"its deletion failed; {events}, and delete it again",
+        "DELETE_": "it is deleted. Deploy it again, or name another stack with --stack",
+    }
+    why = next((words for begin, words in told.items() if status.startswith(begin)), None)
+    if why is not None:
+        raise NoDeployment(f"the stack {stack} is {status}: {why}")
 
 
 def _submit_function(cloudformation: Any, stack: str) -> str:

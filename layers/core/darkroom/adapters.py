@@ -151,14 +151,14 @@ class Adapters:
         """The input bucket."""
         from darkroom.aws.input_bucket import S3InputBucket
 
-        return S3InputBucket(self.client("s3"))
+        return S3InputBucket(self.client("s3"), for_person=self._interactive)
 
     @cached_property
     def folder_files(self) -> ports.FolderFiles:
         """The `darkroom.toml` files of the input bucket."""
         from darkroom.aws.folder_files import S3FolderFiles
 
-        return S3FolderFiles(self.client("s3"), self.clock)
+        return S3FolderFiles(self.client("s3"), self.clock, for_person=self._interactive)
 
     @cached_property
     def outputs(self) -> ports.OutputBucket:

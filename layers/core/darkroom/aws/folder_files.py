@@ -40,6 +40,7 @@ class S3FolderFiles:
     client: S3Client
     clock: Clock
     kept: dict[tuple[str, str], _Kept] = field(default_factory=dict, repr=False)
+    for_person: bool = False  # as for S3InputBucket
 
     def read(self, bucket: str, key: str, as_of: datetime) -> FolderText | None:
         """Return the file as it was at `as_of` or later. Raises SourceDenied, SourceUnreadable, ClientError."""
@@ -60,7 +61,7 @@ class S3FolderFiles:
         except ClientError as error:
             if known and error.response["Error"]["Code"] in UNCHANGED:
                 return _Kept(now, known.text, known.etag)
-            said = as_source_error(error, "GetObject", bucket, key)
+            said = as_source_error(error, "GetObject", bucket, key, for_person=self.for_person)
             if isinstance(said, SourceGone):
                 return _Kept(now, None, None)
             raise said from None

@@ -31,6 +31,7 @@ class S3InputBucket:
     """
 
     client: S3Client
+    for_person: bool = False  # whether a person reads, whose credentials may allow less than those of the stack's roles
 
     def find(self, upload: Upload) -> SourceObject:
         """Return the event's version, by HeadObject. If the event has no version, return the current version, which must have the
@@ -153,7 +154,8 @@ class S3InputBucket:
         except ClientError as error:
             if error.response["Error"]["Code"] in NOT_SHOWN_CODES and self._lists(**parameters):
                 raise not_shown(parameters["Bucket"], parameters["Key"]) from None
-            raise as_source_error(error, operation, parameters["Bucket"], key or parameters["Key"]) from None
+            place = parameters["Bucket"], key or parameters["Key"]
+            raise as_source_error(error, operation, *place, for_person=self.for_person) from None
 
     def _lists(self, *, Bucket: str, Key: str | None = None, VersionId: str | None = None, **_: Any) -> bool:
         """Return whether the listing has the object that a request asked for. Who may not list is told that it is gone."""

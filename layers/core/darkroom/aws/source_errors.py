@@ -26,8 +26,12 @@ KMS_PREFIX = "KMS."  # KMS.DisabledException and others: the object's KMS key is
 UPLOADERS_KEY_CODES = frozenset({"400", "InvalidRequest", "BadRequest", "Bad Request"})
 
 
-def as_source_error(error: ClientError, operation: str, bucket: str, key: str) -> Exception:
-    """Return the SourceGone, SourceUnreadable or SourceDenied that the error means. Return any other error unchanged."""
+def as_source_error(
+    error: ClientError, operation: str, bucket: str, key: str, *, for_person: bool = False
+) -> Exception:
+    """Return the SourceGone, SourceUnreadable or SourceDenied that the error means. Return any other error unchanged.
+
+    With `for_person`, a person's own credentials were denied, which says nothing about the stack's roles."""
     code, place = error.response["Error"]["Code"], f"{bucket}/{key}"
     if code in GONE_CODES:
         return SourceGone(f"{place} is no longer there")
@@ -36,7 +40,7 @@ def as_source_error(error: ClientError, operation: str, bucket: str, key: str) -
             f"{place} is archived and cannot be read: the bucket's owner must restore it (S3 RestoreObject) before it is rerun"
         )
     if code in DENIED_CODES or code.startswith(KMS_PREFIX):
-        return SourceDenied(f"{place} may not be read ({operation}: {code}): {_who_allows(error, code)}")
+        return SourceDenied(f"{place} may not be read ({operation}: {code}): {_who_allows(error, code, for_person)}")
     if code in UPLOADERS_KEY_CODES:
         return SourceDenied(
             f"{place} cannot be read ({operation}: {code}), as if it were encrypted with its uploader's own key (SSE-C): "
@@ -53,10 +57,16 @@ def not_shown(bucket: str, key: str) -> SourceDenied:
     )
 
 
-def _who_allows(error: ClientError, code: str) -> str:
+def _who_allows(error: ClientError, code: str, for_person: bool) -> str:
+    if for_person and not code.startswith(KMS_PREFIX):
+        return (
+            "your own credentials do not allow it, and the stack's may. Ask for s3:GetObject, s3:GetObjectTagging and "
+            "s3:ListBucket there, and for kms:Decrypt where a customer key encrypts it; see docs/commands.md, "
+            '"Permissions that you need"'
+        )
     if code.startswith(KMS_PREFIX) or "kms:" in error.response["Error"].get("Message", ""):
         return "the operator must name the object's KMS key in KmsKeyArns, enable that key, and allow it in its policy"
     return (
         "the operator must let the stack's submit role read it, in the bucket's policy and by the object's KMS key (KmsKeyArns); "
-        "if a scan must tag the object first, find out why it did not"
+        "it can read buckets of the stack's own account only; if a scan must tag the object first, find out why it did not"
     )
