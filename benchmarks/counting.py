@@ -202,29 +202,21 @@ def _policy(statement: Mapping[str, Any]) -> str:
 def count(room: Darkroom, scenario: Scenario) -> Counted:
     """Return the requests of a job in warm containers.
 
-    `once_a_container` has the requests that only the job before it made, because it ran in new containers.
-    """
-    with counting(room) as meter:
-        cold = _one_job(meter, scenario, "first")
-        warm = _one_job(meter, scenario, "second")
-    warm.once_a_container = cold.requests - warm.requests
-    return warm
-
-
-def _one_job(meter: Meter, scenario: Scenario, which: str) -> Counted:
-    """Count one job of the scenario. If a poll finds the job ended too early, try again with a job that ends later.
-
-    This happens on slow machines. Raises AssertionError if the last try fails too.
+    `once_a_container` has the requests that only the job before it made, because it ran in new containers. If a poll finds a job
+    ended too early, as on slow machines, both are counted again in new containers, with jobs that end later. Raises
+    AssertionError if the last try fails too.
     """
     for late_seconds in LATE_SECONDS:
-        if _took_all_polls(meter, scenario, which, late_seconds):
-            return meter.counted
+        with counting(room) as meter:
+            if (cold := _one_job(meter, scenario, late_seconds)) and (warm := _one_job(meter, scenario, late_seconds)):
+                warm.once_a_container = cold.requests - warm.requests
+                return warm
     raise AssertionError(f"{scenario}: the job ended before its polls, although it ended {late_seconds} s late")
 
 
-def _took_all_polls(meter: Meter, scenario: Scenario, which: str, late_seconds: float) -> bool:
-    """Count one job. Return whether as many polls as the scenario wants found the job running."""
-    room, key = meter.room, f"held/{which}-{scenario.vendor}-{time.time_ns()}.jpg"
+def _one_job(meter: Meter, scenario: Scenario, late_seconds: float) -> Counted | None:
+    """Count one job. Return None if fewer polls than the scenario wants found the job running."""
+    room, key = meter.room, f"held/{scenario.vendor}-{time.time_ns()}.jpg"
     room.upload(key, picture(), scenario.tags)
     if scenario.running_polls:
         late = {"on": "submit", "match": room.job_id(key), "late_seconds": late_seconds}
@@ -242,7 +234,7 @@ def _took_all_polls(meter: Meter, scenario: Scenario, which: str, late_seconds: 
         assert _called(meter, "finalize", tick, written)["status"] == "COMPLETED", (scenario, room.job(key))
         _remove_entry(meter, tick["job_id"])
     meter.counted.log_bytes = len(written.getvalue().encode())
-    return polls == ["running"] * scenario.running_polls
+    return meter.counted if polls == ["running"] * scenario.running_polls else None
 
 
 def _called(meter: Meter, function: str, event: Mapping[str, Any], written: io.StringIO) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.contract.capability_marks import each_row, needs, per_provider, same_provider, small_pictures
 from tests.contract.error_checks import raises_safely
+from tests.contract.faulty_transports import OUTLASTING_SECONDS
 from tests.contract.providers_under_test.base import NO_ANSWER, ProviderUnderTest
 from tests.contract.providers_under_test.simulated import SimulatedProvider
 
@@ -60,7 +61,7 @@ def test_a_read_without_a_usable_answer_is_unavailable(under_test: ProviderUnder
 @per_provider("read", "reads")
 def test_a_read_whose_answer_comes_too_late_is_unavailable(under_test: SimulatedProvider, read: str) -> None:
     process_id = process_for(under_test, read)
-    under_test.add_fault("delay", on=read, seconds=0.6)
+    under_test.add_fault("delay", on=read, seconds=OUTLASTING_SECONDS)
     under_test.provider = under_test.impatient()
     with raises_safely(ProviderUnavailable, under_test):
         under_test.ask(read, process_id)

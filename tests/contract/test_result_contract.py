@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 from tests.contract.capability_marks import each_row, needs, per_provider, same_provider
 from tests.contract.error_checks import raises_safely
+from tests.contract.faulty_transports import OUTLASTING_SECONDS
 from tests.contract.input_pictures import opened
 from tests.contract.providers_under_test.base import ProviderUnderTest
 from tests.contract.providers_under_test.simulated import SimulatedProvider
@@ -96,7 +97,7 @@ def test_a_fresh_link_mends_a_failed_one(under_test: ProviderUnderTest, fault: s
 @needs("faults")
 def test_a_host_of_results_that_does_not_answer_in_time_is_not_ready(under_test: SimulatedProvider) -> None:
     process_id = under_test.finished()
-    under_test.add_fault("delay", on="result", seconds=0.6)
+    under_test.add_fault("delay", on="result", seconds=OUTLASTING_SECONDS)
     with raises_safely(ResultNotReady, under_test), under_test.impatient().result(process_id):
         pass
 

@@ -11,6 +11,7 @@ from datetime import timedelta
 import pytest
 from tests.contract.capability_marks import each_row, needs, per_provider, small_pictures
 from tests.contract.error_checks import raises_safely
+from tests.contract.faulty_transports import OUTLASTING_SECONDS
 from tests.contract.input_pictures import noise
 from tests.contract.providers_under_test.base import ACCEPTED, NO_ANSWER, ProviderUnderTest
 from tests.contract.providers_under_test.simulated import SimulatedProvider
@@ -118,10 +119,9 @@ def test_the_list_tells_what_became_of_a_submit_in_doubt(under_test: ProviderUnd
 
 @needs("faults", "queue")
 def test_a_submit_whose_answer_comes_too_late_is_in_doubt_and_listed(under_test: SimulatedProvider) -> None:
-    under_test.add_fault("delay", seconds=0.6)
+    under_test.add_fault("delay", seconds=OUTLASTING_SECONDS)
     with raises_safely(SubmitInDoubt, under_test):
         under_test.impatient().submit(under_test.plan(), under_test.image(), under_test.handle(), under_test.keep)
-    under_test.await_fault("delay")
     assert under_test.paid() == len(under_test.requests("submit")) == 1
     assert len(under_test.find() or ()) == 1
 

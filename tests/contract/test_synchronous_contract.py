@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from tests.contract.capability_marks import each_row, needs, per_provider
 from tests.contract.error_checks import raises_safely
+from tests.contract.faulty_transports import OUTLASTING_SECONDS
 from tests.contract.input_pictures import noise, opened
 from tests.contract.providers_under_test.base import ProviderUnderTest
 from tests.contract.providers_under_test.simulated import SimulatedProvider
@@ -22,7 +23,7 @@ LARGE_SIDE = 1_024  # the side of a large result, in pixels
 AFTER_ACCEPTANCE = ("error_after", "lost_answer", "garbage")
 
 
-def doubt(under_test: SimulatedProvider, provider: Provider | None = None, *, late: bool = False) -> Submission | None:
+def doubt(under_test: SimulatedProvider, provider: Provider | None = None) -> Submission | None:
     """Make a synchronous call that fails after the vendor accepted it. Return its submission, or None if it is in doubt."""
     submission = None
     try:
@@ -31,8 +32,6 @@ def doubt(under_test: SimulatedProvider, provider: Provider | None = None, *, la
         what, shown = type(error), str(error)
     else:
         what, shown = None, ""
-    if late:
-        under_test.await_fault("delay")
     assert what is SubmitInDoubt or (submission is not None and not submission.staged)
     assert not [secret for secret in under_test.secrets if secret in shown]
     assert under_test.kept == {}
@@ -147,8 +146,8 @@ def test_whatever_fails_after_acceptance_is_in_doubt_and_never_sent_again(
 
 @needs("synchronous")
 def test_a_synchronous_call_that_outlasts_our_patience_is_in_doubt(under_test: SimulatedProvider) -> None:
-    under_test.add_fault("delay", on="synchronous", seconds=0.6)
-    check_aftermath(under_test, doubt(under_test, under_test.impatient(), late=True))
+    under_test.add_fault("delay", on="synchronous", seconds=OUTLASTING_SECONDS)
+    check_aftermath(under_test, doubt(under_test, under_test.impatient()))
 
 
 @needs("synchronous", "late fetch")

@@ -101,7 +101,7 @@ def test_results_can_be_corrupt_expired_or_slow(shown: SharedResult) -> None:
     shown.sim.faults.add("slow", bytes_per_second=len(whole) * 4)
     start = time.time()
     assert BARE.get(url).content == whole
-    assert 0.2 < time.time() - start < 1.5
+    assert time.time() - start > 0.2
 
 
 def test_results_can_be_refused_reset_and_late_like_everything_else(shown: SharedResult) -> None:

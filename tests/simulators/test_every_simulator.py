@@ -126,8 +126,8 @@ def test_the_status_of_a_server_error_can_be_chosen(shared: SharedSimulator) -> 
 
 def test_a_delayed_answer_belongs_to_what_is_made_and_paid(shared: SharedSimulator) -> None:
     before = shared.sim.account.consumed_credits
-    shared.sim.faults.add("delay", seconds=0.5)
-    with client(shared.sim.base_url, shared.vendor.headers, 0.25) as hasty, pytest.raises(httpx.ReadTimeout):
+    shared.sim.faults.add("delay", seconds=2)
+    with client(shared.sim.base_url, shared.vendor.headers, 1) as hasty, pytest.raises(httpx.ReadTimeout):
         shared.vendor.submit(hasty, shared.picture_server, "any")
     assert len(shared.sim.submits) == 1
     shared.await_charges(before)

@@ -173,8 +173,8 @@ class SimulatedProvider(ProviderUnderTest):
         return self.at(self.simulator.base_url, local=False)
 
     def impatient(self) -> Provider:
-        """Return an adapter with a very short timeout."""
-        return self._through(Impatient(verify=False, limits=NO_IDLE))
+        """Return an adapter with a very short timeout. A submit through it needs the fault "delay"."""
+        return self._through(Impatient(lambda: self.await_fault("delay"), verify=False, limits=NO_IDLE))
 
     def changing(self, endings: tuple[str, ...], change: Callable[[Any], Any]) -> Provider:
         """Return an adapter that receives changed answers from paths that end with one of `endings`."""

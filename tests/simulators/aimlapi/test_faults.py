@@ -69,23 +69,23 @@ def test_a_call_can_take_long(sim: AimlapiSimulator, http: httpx.Client, picture
     sim.faults.add("late_job", seconds=0.5)
     start = time.time()
     assert generate(http, picture_server.url()).status_code == 200
-    assert 0.5 < time.time() - start < 2
+    assert time.time() - start >= 0.5
 
 
 def test_an_input_fetched_late_may_be_gone_by_then(
     sim: AimlapiSimulator, http: httpx.Client, picture_server: PictureServer
 ) -> None:
-    sim.faults.add("fetch_late", seconds=0.3)
+    sim.faults.add("fetch_late", seconds=1.5)
     threading.Timer(0.15, picture_server.pictures.clear).start()
     assert generate(http, picture_server.url()).status_code == 400
     assert picture_server.asked == ["/cat.png"]
 
 
 def test_the_log_can_lag(sim: AimlapiSimulator, http: httpx.Client, picture_server: PictureServer) -> None:
-    sim.faults.add("list_lag", seconds=0.5)
-    assert generate(http, picture_server.url(), "late").status_code == 200
-    assert generate(http, picture_server.url(), "soon").status_code == 200
-    assert [row["client_request_id"] for row in logged(http)] == ["soon"]
+    sim.faults.add("list_lag", seconds=600)
+    sim.faults.add("list_lag", seconds=0.2)
+    for name in ("hidden", "late", "soon"):
+        assert generate(http, picture_server.url(), name).status_code == 200
     assert [row["client_request_id"] for row in logged(http, 2)] == ["soon", "late"]
 
 
