@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import tracemalloc
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -43,6 +44,18 @@ def test_a_line_that_is_cut_counts_for_nothing_and_spoils_no_later_one(path: Pat
     prepare(path, NOW, ())
     written(path, {("JOB#b", "JOB"): job("PROCESSING")})
     assert set(rows_of(path)) == {("JOB#a", "JOB"), ("JOB#b", "JOB")}
+
+
+def test_a_long_journal_is_not_held_in_memory(path: Path) -> None:
+    for number in range(200):
+        written(path, {("JOB#a", "JOB"): job("PROCESSING", error=f"{number}" * 10_000)})
+    tracemalloc.start()
+    try:
+        rows_of(path)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < path.stat().st_size / 4
 
 
 def test_the_lease_of_a_dead_worker_is_over_and_the_grace_is_counted_from_its_end(path: Path) -> None:

@@ -59,11 +59,14 @@ def rows_of(path: Path) -> dict[Key, Row]:
     rows: dict[Key, Row] = {}
     if not path.exists():
         return rows
-    for line in path.read_bytes().split(b"\n")[:-1]:
-        for pk, sk, row in json.loads(line):
-            rows.pop((pk, sk), None)
-            if row is not None:
-                rows[pk, sk] = row
+    with path.open("rb") as file:
+        for line in file:  # not all at once: the journal of 40,000 pictures has hundreds of megabytes
+            if not line.endswith(b"\n"):
+                break
+            for pk, sk, row in json.loads(line):
+                rows.pop((pk, sk), None)
+                if row is not None:
+                    rows[pk, sk] = row
     return rows
 
 
