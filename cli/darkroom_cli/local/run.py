@@ -21,7 +21,9 @@ from darkroom_local.folder import hot_folder, left_out, rules, uploads
 from darkroom_local.folder.uploads import Item, UnusableSetting
 from darkroom_local.results import accounts
 from darkroom_local.results.accounts import FolderAccount
-from darkroom_local.run import leaving, option_checks, price_estimate, progress_display, screening
+from darkroom_local.results.downloads import Outcome
+from darkroom_local.run import earlier_jobs, leaving, option_checks, price_estimate, progress_display, screening
+from darkroom_local.run.earlier_jobs import EarlierJobs
 from darkroom_local.run.folder_run import Arrival, close, run_over, watch
 from darkroom_local.run.screening import Screened
 from darkroom_local.stack import simulator_processes
@@ -149,20 +151,35 @@ def _run(
             outcomes = run_over(stack, files, request.out, show, request.again, is_leaving)
         else:
             outcomes = watch(stack, files, request.out, show, is_leaving)
-    if not any(outcome.is_lost for outcome in outcomes):
+    jobs = earlier_jobs.read(request.out, is_real=account.is_real)
+    if jobs.are_all_saved:
         account.forget_results()
     failed = close(outcomes, request.out, console)
-    left = len(files.to_do) + len(files.unusable) - len(outcomes) if isinstance(files, Screened) else 0
-    if left > 0:
-        request.say(f"{left} not sent, and not paid. Run the same command again for the rest.")
+    left = _left(files.to_do, outcomes) if isinstance(files, Screened) else []
+    if left:
+        _say_what_is_left(left, jobs, request)
     again = shlex.join(["darkroom", *sys.argv[1:]])
     make_page.of_run(outcomes, request.out, request.folder, again, request.say, is_real=account.is_real)
     if request.as_json:
         print_json_lines(map(wording.facts, outcomes))
     # A watched folder ends by a signal. A run that the signal kept from nothing ends as if there had been none.
-    if is_leaving() and not request.watch and (failed or left > 0):
+    if is_leaving() and not request.watch and (failed or left):
         return is_leaving.exit_code
     return exit_codes.REPEAT if failed else exit_codes.DONE
+
+
+def _left(items: Sequence[Item], outcomes: Sequence[Outcome]) -> list[Item]:
+    """Return the items that the run left without an outcome."""
+    known = {outcome.item.key for outcome in outcomes}
+    return [item for item in items if item.key not in known]
+
+
+def _say_what_is_left(left: Sequence[Item], jobs: EarlierJobs, request: Request) -> None:
+    """Say how many of the items were not sent, and how many an earlier run paid for."""
+    submitted = sum(map(jobs.continues, left))
+    said = [f"{len(left) - submitted} not sent, and not paid."] if len(left) > submitted else []
+    said += [f"{submitted} submitted by an earlier run, and not brought home yet."] if submitted else []
+    request.say(f"{' '.join(said)} Run the same command again for the rest.")
 
 
 def _agree_to_pay(question: str, request: Request) -> None:

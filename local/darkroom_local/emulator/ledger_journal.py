@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -25,6 +25,7 @@ Key = tuple[str, str]  # the pk and the sk of a row
 Row = Mapping[str, Any]  # an item in DynamoDB's typed form
 _AT_A_PROVIDER = frozenset({JobStatus.SUBMITTING, JobStatus.PROCESSING})
 _OPEN = _AT_A_PROVIDER | {JobStatus.CLAIMED, JobStatus.IN_DOUBT}
+_PAID = _AT_A_PROVIDER | {JobStatus.IN_DOUBT, JobStatus.COMPLETED}
 LEASES = ("lease_until", "writer_until")
 
 
@@ -34,6 +35,22 @@ class Change:
 
     key: Key
     row: Row | None
+
+
+@dataclass(frozen=True)
+class JournalJob:
+    """A job as its row is: its id, its status, and the upload that it was made from."""
+
+    job_id: str
+    status: JobStatus
+    bucket: str
+    key: str
+    version: str
+
+    @property
+    def may_be_charged(self) -> bool:
+        """Whether a provider has the job, had it, or may have it."""
+        return self.status in _PAID
 
 
 class Journal:
@@ -105,8 +122,15 @@ def open_keys(path: Path) -> set[str]:
 
 def paid_keys(path: Path) -> set[str]:
     """Return the source keys of all jobs that a provider has, had, or may have."""
-    paid = _AT_A_PROVIDER | {JobStatus.IN_DOUBT, JobStatus.COMPLETED}
-    return {_text(row, "source_key") for key, row in rows_of(path).items() if _status(key, row) in paid}
+    return {_text(row, "source_key") for key, row in rows_of(path).items() if _status(key, row) in _PAID}
+
+
+def jobs_in(rows: Mapping[Key, Row]) -> Iterator[JournalJob]:
+    """Yield the jobs that the rows hold."""
+    names = ("source_bucket", "source_key", "source_version")
+    for key, row in rows.items():
+        if status := _status(key, row):
+            yield JournalJob(key[0].removeprefix("JOB#"), status, *(_text(row, name) for name in names))
 
 
 def _is_of_the_run(key: Key, row: Row, simulated: Collection[str]) -> bool:

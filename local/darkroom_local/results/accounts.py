@@ -88,6 +88,12 @@ def paid_keys(out: Path, *, is_real: bool) -> set[str]:
     return ledger_journal.paid_keys(_home(out, is_real=is_real) / _JOURNAL)
 
 
+def id_of(out: Path, *, is_real: bool) -> str:
+    """Return the id of the present account of `out`, empty if it has none. Changes nothing."""
+    path = _home(out, is_real=is_real) / _ID
+    return path.read_text() if path.exists() else ""
+
+
 def rows(out: Path, *, is_real: bool = True) -> dict[ledger_journal.Key, ledger_journal.Row]:
     """Return the ledger's rows of the runs with a real key, or of all others, from the present account of `out`. Changes
     nothing."""
