@@ -4,6 +4,8 @@ runs here, so the tests write the rows of the ledger themselves.
 
 from __future__ import annotations
 
+import csv
+import hashlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,6 +36,14 @@ def test_a_result_is_there_before_the_next_job_ends(room: Room) -> None:
     outcomes = room.run(room.items("a.jpg", "b.jpg"), lambda: room.completes("a.jpg"), then)
     assert [(o.item.key, o.is_completed) for o in outcomes] == [("a.jpg", True), ("b.jpg", False)]
     assert room.statuses() == {"a.jpg": "COMPLETED", "b.jpg": "FAILED"}
+
+
+def test_the_row_of_a_result_names_its_source_and_the_digest_of_what_was_sent(room: Room) -> None:
+    room.run(room.items("a.jpg"), lambda: room.completes("a.jpg"))
+    with (room.out / "credits.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    path = room.folder / "a.jpg"
+    assert (row["source"], row["source_sha256"]) == (str(path), hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 def test_an_interrupt_saves_what_is_ready_and_tells_what_may_be_charged(room: Room) -> None:

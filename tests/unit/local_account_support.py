@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,7 @@ from darkroom_cli.html_report import make_page
 from darkroom_cli.local import run as local_run
 from darkroom_cli.main import app
 from darkroom_local.emulator.ledger_journal import Change, Journal
-from darkroom_local.folder.uploads import Item, source_of
+from darkroom_local.folder.uploads import Item, digest_of, source_of
 from darkroom_local.results import accounts
 from darkroom_local.results.downloads import Outcome
 from darkroom_local.results.job_views import JobView
@@ -64,7 +64,7 @@ class Runs:
     def job(self, item: Item, status: JobStatus) -> JobView:
         """Write the job of the item into the account's journal, as a run does that is then killed. Return the job."""
         with accounts.opened(self.out, (), is_real=True) as account:
-            version = version_of(item, BUCKET, ended_jobs(self.out), account.account_id)
+            version = version_of(item, digest_of(item.path), BUCKET, ended_jobs(self.out), account.account_id)
             job_id = job_id_of(BUCKET, item.key, version)
             row = {"job_id": job_id, "status": status.value, "provider": "topaz", "source_bucket": BUCKET,
                    "source_key": item.key, "source_version": version}  # fmt: skip
@@ -85,8 +85,9 @@ class Runs:
         job = self.job(item, JobStatus.COMPLETED)
         target = self.out.resolve() / item.key
         target.write_bytes(content)
+        source = replace(source_of(item.path.stat()), digest=digest_of(item.path))
         with adding(self.out, {"topaz"}) as rows:
-            rows.add(Outcome(item, job, None, target, source=source_of(item.path.stat())))
+            rows.add(Outcome(item, job, None, target, source=source))
         return target
 
     def command(self, *options: str, folder: Path | None = None, sends: Sends = sends_nothing) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from darkroom_local.folder.uploads import Item
+from darkroom_local.folder.uploads import Item, digest_of
 from darkroom_local.results import accounts
 from darkroom_local.run.upload_identity import version_of
 
@@ -20,7 +20,7 @@ def photo(tmp_path: Path) -> Item:
 
 def version_in(out: Path, item: Item, is_real: bool = True) -> str:
     with accounts.opened(out, (), is_real=is_real) as account:
-        return version_of(item, "uploads", (), account.account_id)
+        return version_of(item, digest_of(item.path), "uploads", (), account.account_id)
 
 
 def test_each_run_of_an_account_gives_a_picture_the_same_job(tmp_path: Path, photo: Item) -> None:
@@ -49,7 +49,7 @@ def test_an_account_that_is_older_than_ids_keeps_its_jobs(tmp_path: Path, photo:
     home.mkdir(parents=True)
     (home / "ledger.jsonl").write_text("")
     for _ in range(2):
-        assert version_in(tmp_path / "out", photo) == version_of(photo, "uploads", ())
+        assert version_in(tmp_path / "out", photo) == version_of(photo, digest_of(photo.path), "uploads", ())
 
 
 def test_a_run_that_dies_before_its_ledger_leaves_the_id_to_the_next(

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import os
+import shutil
 import signal
 
+import pytest
 from tests.unit.local_account_support import Runs, runs
+
+from darkroom_local.run.credits_csv import CREDITS_FILE
 
 __all__ = ["runs"]
 
@@ -40,3 +46,60 @@ def test_a_run_forgets_the_kept_results_once_all_are_in_the_folder(runs: Runs) -
     runs.picture("b.jpg")
     runs.command()
     assert not left.exists()
+
+
+def test_the_result_of_another_folders_file_is_not_replaced_and_nothing_is_paid(runs: Runs) -> None:
+    runs.done(runs.item())
+    other = runs.picture(colour="blue", folder=runs.folder.with_name("other")).parent
+    said = runs.command(folder=other)
+    assert not runs.sent
+    assert f"is the result of '{runs.item().path}', which would be replaced" in said
+    assert "Give another --out" in said
+    assert "1 skipped: done before" in runs.command()
+
+
+def test_a_file_whose_result_was_moved_away_makes_room_for_another_folders(runs: Runs) -> None:
+    runs.done(runs.item()).unlink()
+    other = runs.picture(colour="blue", folder=runs.folder.with_name("other")).parent
+    runs.command(folder=other)
+    assert [item.path for item in runs.sent] == [other / "a.jpg"]
+
+
+def test_an_original_that_was_edited_is_no_other_folders_file(runs: Runs) -> None:
+    runs.done(runs.item())
+    runs.picture(colour="blue")
+    runs.command()
+    assert [item.key for item in runs.sent] == ["a.jpg"]
+
+
+@pytest.mark.parametrize("keeps_times", [True, False])
+def test_a_folder_that_was_moved_or_copied_is_done_and_may_have_other_settings(runs: Runs, keeps_times: bool) -> None:
+    runs.done(runs.item())
+    moved = runs.folder.with_name("moved")
+    shutil.copytree(runs.folder, moved)
+    if not keeps_times:
+        os.utime(moved / "a.jpg", (1, 1))
+    assert "1 skipped: done before" in runs.command(folder=moved)
+    runs.command("--set", "scale=4", folder=moved)
+    assert [item.path for item in runs.sent] == [moved / "a.jpg"]
+
+
+def test_a_row_of_an_older_version_names_no_folder_and_keeps_no_other_folder_out(runs: Runs) -> None:
+    runs.done(runs.item())
+    with (runs.out / CREDITS_FILE).open(newline="") as file:
+        rows = list(csv.reader(file))
+    with (runs.out / CREDITS_FILE).open("w", newline="") as file:
+        csv.writer(file).writerows(row[:-2] for row in rows)
+    assert "1 skipped: done before" in runs.command()
+    other = runs.picture(colour="blue", folder=runs.folder.with_name("other")).parent
+    runs.command(folder=other)
+    assert [item.path for item in runs.sent] == [other / "a.jpg"]
+
+
+def test_a_file_of_which_only_the_time_changed_is_done_before(runs: Runs) -> None:
+    runs.done(runs.item())
+    os.utime(runs.item().path, (1, 1))
+    assert "1 skipped: done before" in runs.command()
+    runs.picture(colour="blue")
+    os.utime(runs.item().path, (2, 2))
+    assert "1 skipped" not in runs.command()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from darkroom.model import JobStatus
 from darkroom_local.emulator.ledger_journal import JournalJob, jobs_in
-from darkroom_local.folder.uploads import Item
+from darkroom_local.folder.uploads import Item, digest_of
 from darkroom_local.results import accounts
 from darkroom_local.run.credits_csv import ended_jobs
 from darkroom_local.run.upload_identity import version_of
@@ -37,8 +37,11 @@ class EarlierJobs:
         its result and pays nothing. The file is read only if the account has such a job for its key."""
         known = self.by_key.get(item.key, ())
         submitted = {job.version for job in known if job.may_be_charged and job.job_id not in self.ended}
+        if not submitted:
+            return False
         with contextlib.suppress(OSError):  # a file that cannot be read is not sent
-            return bool(submitted) and version_of(item, known[0].bucket, self.ended, self.account_id) in submitted
+            content = digest_of(item.path)
+            return version_of(item, content, known[0].bucket, self.ended, self.account_id) in submitted
         return False
 
 

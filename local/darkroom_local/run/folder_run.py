@@ -9,6 +9,7 @@ import contextlib
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,7 @@ class _Jobs:
         self._open = OpenUploads()
         self._order: dict[str, None] = {}  # the same ids and keys, in the order of the items
         self._sending: Item | None = None
+        self._content = ""  # the digest of the item's file that is sent
         self._folder_files: dict[str, bytes] = {}  # what the input bucket has of them, by key
         self._has_lost = False
         self._look_at = self._changed_at = time.monotonic()
@@ -179,7 +181,8 @@ class _Jobs:
         self._sending = item
         try:
             self._put_folder_files(item)
-            version = version_of(item, self._stack.input_bucket, self._ended, self._stack.account_id)
+            self._content = uploads.digest_of(item.path)
+            version = version_of(item, self._content, self._stack.input_bucket, self._ended, self._stack.account_id)
             self._note(uploads.upload(self._s3, self._stack.input_bucket, item, version))
         except OSError as error:
             self._keep(downloads.unreadable(item, error))
@@ -284,6 +287,7 @@ class _Jobs:
     def _note(self, sent: Sent) -> None:
         if sent.job_id in self._views and self._views[sent.job_id].is_over:
             return  # the same content was sent before, and has its result
+        sent = replace(sent, source=replace(sent.source, digest=self._content))
         self._open.add(sent)
         self._order[sent.job_id] = None
         self._sent[sent.job_id], self._views[sent.job_id] = sent, JobView(sent.job_id)

@@ -5,6 +5,7 @@ It must not upload files or check pictures and settings. Submit checks them, and
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,7 +87,11 @@ def screen(
     by_claim = sorted(usable, key=lambda item: (item.key not in has_result, item.key not in paid))
     shared = shared_places.shared([*earlier, *by_claim], out)
     for item in usable:
-        why_not = _of_anothers_place(item, out, shared) or (None if item.key in paid else _in_the_way(item, out, ours))
+        why_not = (
+            _of_anothers_place(item, out, shared)
+            or _of_another_source(item, out, done)
+            or (None if item.key in paid else _in_the_way(item, out, ours))
+        )
         if why_not:
             sorted_out.unusable.append(why_not)
         elif not again and item.key in has_result:
@@ -102,6 +107,16 @@ def _of_anothers_place(item: Item, out: Path, shared: Mapping[str, str]) -> Outc
         return None
     why = f"Its result would be the same file as that of {shared[item.key]!r}: the disk of {str(out)!r} has one name for both."
     return downloads.not_sent(item, why, "Rename one of the two, or give an --out on another disk.")
+
+
+def _of_another_source(item: Item, out: Path, done: Done) -> Outcome | None:
+    """Return the outcome of an item whose result would replace that of another file, from another FOLDER; None for any other
+    item."""
+    with contextlib.suppress(OSError):  # a file that cannot be read any more is told when it would be sent
+        if other := done.other_source(item, plans.result_keys(item)):
+            why = f"{str(out / item.key)!r} is in the way: it is the result of {other!r}, which would be replaced."
+            return downloads.not_sent(item, why, "Give another --out, or move that file away. Then run again.")
+    return None
 
 
 def _in_the_way(item: Item, out: Path, ours: Collection[str]) -> Outcome | None:
