@@ -4,7 +4,7 @@ with a real key in the environment; what stands in for the stack sends nothing a
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -61,10 +61,12 @@ class Runs:
     def item(self, name: str = "a.jpg", folder: Path | None = None, **settings: str) -> Item:
         return Item((folder or self.folder) / name, name, settings)
 
-    def job(self, item: Item, status: JobStatus) -> JobView:
-        """Write the job of the item into the account's journal, as a run does that is then killed. Return the job."""
+    def job(self, item: Item, status: JobStatus, ended: Collection[str] | None = None) -> JobView:
+        """Write the job of the item into the account's journal, as a run does that is then killed. Return the job. `ended` has
+        the ids of jobs that are not continued, if these are not just those that have ended."""
         with accounts.opened(self.out, (), is_real=True) as account:
-            version = version_of(item, digest_of(item.path), BUCKET, ended_jobs(self.out), account.account_id)
+            over = ended_jobs(self.out) if ended is None else ended
+            version = version_of(item, digest_of(item.path), BUCKET, over, account.account_id)
             job_id = job_id_of(BUCKET, item.key, version)
             row = {"job_id": job_id, "status": status.value, "provider": "topaz", "source_bucket": BUCKET,
                    "source_key": item.key, "source_version": version}  # fmt: skip
@@ -80,15 +82,21 @@ class Runs:
         result.write_bytes(b"paid")
         return result
 
-    def done(self, item: Item, content: bytes = b"better") -> Path:
+    def done(self, item: Item, content: bytes = b"better", ended: Collection[str] | None = None) -> Path:
         """Let the item be paid, and its result and its row be in the folder of results. Return the result's file."""
-        job = self.job(item, JobStatus.COMPLETED)
+        job = self.job(item, JobStatus.COMPLETED, ended)
         target = self.out.resolve() / item.key
         target.write_bytes(content)
         source = replace(source_of(item.path.stat()), digest=digest_of(item.path))
         with adding(self.out, {"topaz"}) as rows:
             rows.add(Outcome(item, job, None, target, source=source))
         return target
+
+    def row(self, item: Item, job: JobView) -> None:
+        """Write a row of a job without a result in the folder: of one that is under way, or whose result could not be saved."""
+        source = replace(source_of(item.path.stat()), digest=digest_of(item.path))
+        with adding(self.out, {"topaz"}) as rows:
+            rows.add(Outcome(item, job, None, source=source))
 
     def command(self, *options: str, folder: Path | None = None, sends: Sends = sends_nothing) -> str:
         """Run the command, and return what it says."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from darkroom.model import job_id_of
 from darkroom_local.folder.uploads import Item, digest_of
 from darkroom_local.results import accounts
 from darkroom_local.run.upload_identity import version_of
@@ -42,6 +43,20 @@ def test_an_account_that_was_removed_leaves_its_jobs_to_nobody(tmp_path: Path, p
     before = version_in(tmp_path / "out", photo)
     (tmp_path / "out").rename(tmp_path / "removed")
     assert version_in(tmp_path / "out", photo) != before
+
+
+def test_the_newest_job_that_has_not_ended_is_continued(photo: Item) -> None:
+    def version(ended: set[str], known: set[str]) -> str:
+        return version_of(photo, digest_of(photo.path), "uploads", ended, known=known)
+
+    first = version(set(), set())
+    one = job_id_of("uploads", photo.key, first)
+    second = version({one}, set())
+    two = job_id_of("uploads", photo.key, second)
+    assert version(set(), {one}) == first
+    assert version(set(), {one, two}) == second
+    assert version({two}, {one, two}) == first
+    assert version({one, two}, {one, two}) not in (first, second)
 
 
 def test_an_account_that_is_older_than_ids_keeps_its_jobs(tmp_path: Path, photo: Item) -> None:

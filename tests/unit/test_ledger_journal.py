@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from darkroom_local.emulator.ledger_journal import Change, Journal, Row, open_keys, prepare, rows_of
+from darkroom_local.emulator.ledger_journal import Change, Journal, Row, jobs_in, prepare, rows_of
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 LATER = "2026-11-29T12:05:00.000Z"
@@ -63,7 +63,7 @@ def test_the_lease_of_a_dead_worker_is_over_and_the_grace_is_counted_from_its_en
     prepare(path, NOW, ())
     # 12:00 less the 20 s by which two workers' clocks may differ, which the lookup adds: here is one clock.
     assert rows_of(path)["JOB#a", "JOB"]["lease_until"]["S"] == "2026-11-29T11:59:40.000Z"
-    assert open_keys(path) == {"a.jpg"}
+    assert [(job.key, job.is_under_way) for job in jobs_in(rows_of(path))] == [("a.jpg", True)]
 
 
 def test_claims_open_circuits_and_the_sweeps_notes_do_not_last(path: Path) -> None:

@@ -10,7 +10,8 @@ import signal
 import pytest
 from tests.unit.local_account_support import Runs, runs
 
-from darkroom_local.run.credits_csv import CREDITS_FILE
+from darkroom.model import JobStatus
+from darkroom_local.run.credits_csv import CREDITS_FILE, ended_jobs
 
 __all__ = ["runs"]
 
@@ -103,3 +104,68 @@ def test_a_file_of_which_only_the_time_changed_is_done_before(runs: Runs) -> Non
     runs.picture(colour="blue")
     os.utime(runs.item().path, (2, 2))
     assert "1 skipped" not in runs.command()
+
+
+def test_a_job_that_again_left_open_is_continued_without_again(runs: Runs) -> None:
+    runs.picture("b.jpg")
+    runs.done(runs.item("a.jpg"))
+    runs.done(runs.item("b.jpg"))
+    runs.job(runs.item("b.jpg"), JobStatus.PROCESSING)
+    said = runs.command()
+    assert [item.key for item in runs.sent] == ["b.jpg"]
+    assert "1 skipped: done before" in said
+    assert "An earlier run submitted 1 of them, which are not paid again." in said
+    assert "PAID AGAIN" not in said
+
+
+def test_a_paid_result_that_waits_is_brought_although_an_older_one_is_there(runs: Runs) -> None:
+    runs.done(runs.item())
+    runs.waits(runs.item())
+    runs.command()
+    assert [item.key for item in runs.sent] == ["a.jpg"]
+
+
+def test_an_open_job_with_other_settings_does_not_undo_what_is_done(runs: Runs) -> None:
+    runs.done(runs.item())
+    runs.job(runs.item(scale="4"), JobStatus.PROCESSING)
+    assert "1 skipped: done before" in runs.command()
+    assert not runs.sent
+
+
+def test_a_result_that_could_not_be_saved_is_not_looked_for_once_again_has_made_another(runs: Runs) -> None:
+    runs.row(runs.item(), runs.job(runs.item(), JobStatus.COMPLETED))
+    runs.command()
+    assert [item.key for item in runs.sent] == ["a.jpg"]
+    with_again = ended_jobs(runs.out, again=True)
+    runs.done(runs.item(), ended=with_again)
+    assert "1 skipped: done before" in runs.command()
+
+
+@pytest.mark.parametrize("change", ["--again", "settings", "content", "result"])
+def test_the_question_says_what_is_paid_again(runs: Runs, change: str) -> None:
+    runs.picture("b.jpg")
+    result = runs.done(runs.item())
+    options = {"--again": ["--again"], "settings": ["--set", "scale=4"]}.get(change, [])
+    if change == "content":
+        runs.picture(colour="blue")
+    if change == "result":
+        result.rename(result.with_name("moved.jpg"))
+    said = runs.command(*options)
+    assert [item.key for item in runs.sent] == ["a.jpg", "b.jpg"]
+    assert "An earlier run paid for 1 of them, and they are PAID AGAIN" in said
+    assert "not paid again" not in said
+
+
+def test_a_result_that_was_saved_before_its_row_is_not_in_the_way(runs: Runs) -> None:
+    runs.waits(runs.item())
+    (runs.out / "a.jpg").write_bytes(b"paid")
+    runs.command()
+    assert [item.key for item in runs.sent] == ["a.jpg"]
+
+
+def test_a_file_in_the_way_of_a_paid_picture_is_told_before_it_is_paid_again(runs: Runs) -> None:
+    runs.done(runs.item())
+    (runs.out / "a.png").write_bytes(b"mine")
+    said = runs.command("--set", "output_format=png")
+    assert not runs.sent
+    assert "a.png' is in the way" in said

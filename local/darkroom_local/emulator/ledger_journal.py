@@ -48,6 +48,11 @@ class JournalJob:
     version: str
 
     @property
+    def is_under_way(self) -> bool:
+        """Whether a provider has the job or may have it, and its end is awaited."""
+        return self.status in _AT_A_PROVIDER
+
+    @property
     def may_be_charged(self) -> bool:
         """Whether a provider has the job, had it, or may have it."""
         return self.status in _PAID
@@ -87,8 +92,9 @@ def rows_of(path: Path) -> dict[Key, Row]:
     return rows
 
 
-def prepare(path: Path, now: datetime, simulated: Collection[str]) -> None:
-    """Make the journal ready for a new run. Call this only when no process of an earlier run is alive. Repeat safe.
+def prepare(path: Path, now: datetime, simulated: Collection[str]) -> dict[Key, Row]:
+    """Make the journal ready for a new run, and return its rows. Call this only when no process of an earlier run is alive.
+    Repeat safe.
 
     Claimed jobs are dropped, because nothing was sent for them. Leases end now, because their owners are dead. The sweep's
     records and open circuits are dropped, because they are about the earlier run. Jobs at a provider in `simulated` are dropped
@@ -106,6 +112,7 @@ def prepare(path: Path, now: datetime, simulated: Collection[str]) -> None:
         journal.append(Change(key, after_death(row, now)) for key, row in rows.items())
     os.replace(fresh, path)
     sync_folder(path.parent)
+    return rows
 
 
 def after_death(row: Row, now: datetime) -> Row:
@@ -113,16 +120,6 @@ def after_death(row: Row, now: datetime) -> Row:
     workers' clocks may differ. Here all processes have one clock, so those seconds are taken off."""
     end = stamp(now - CLOCK_SKEW)
     return {**row, **{name: {"S": end} for name in LEASES if _text(row, name) > end}}
-
-
-def open_keys(path: Path) -> set[str]:
-    """Return the source keys of open jobs that a provider has or may have."""
-    return {_text(row, "source_key") for key, row in rows_of(path).items() if _status(key, row) in _AT_A_PROVIDER}
-
-
-def paid_keys(path: Path) -> set[str]:
-    """Return the source keys of all jobs that a provider has, had, or may have."""
-    return {_text(row, "source_key") for key, row in rows_of(path).items() if _status(key, row) in _PAID}
 
 
 def jobs_in(rows: Mapping[Key, Row]) -> Iterator[JournalJob]:

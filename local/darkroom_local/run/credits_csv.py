@@ -117,10 +117,19 @@ def adding(out: Path, real: Collection[str] = ()) -> Iterator[Receipts]:
 
 
 def ended_jobs(out: Path, again: bool = False) -> set[str]:
-    """Return the ids of jobs that have a row with their end: a result in the folder, or the reason why there is none. With
-    `again`, also return jobs whose result could not be saved."""
+    """Return the ids of jobs that have a row with their end: a result in the folder, or the reason why there is none. A job whose
+    result could not be saved has ended once a later job brought it. With `again`, it has ended in any case."""
     words = {status.value for status in TERMINAL} | ({NOT_SAVED} if again else set())
-    return {row["job_id"] for row in _rows_of(out) if row["status"] in words}
+    ended, unsaved = set[str](), dict[tuple[str | None, ...], list[str]]()
+    for row in _rows_of(out):
+        request = (row["file"], row["settings"], row.get("source_sha256"))
+        if row["status"] in words:
+            ended.add(row["job_id"])
+        if row["status"] == NOT_SAVED:
+            unsaved.setdefault(request, []).append(row["job_id"])
+        elif row["status"] == JobStatus.COMPLETED.value:
+            ended.update(unsaved.pop(request, ()))
+    return ended
 
 
 def named_results(out: Path) -> frozenset[str]:

@@ -182,8 +182,9 @@ class _Jobs:
         try:
             self._put_folder_files(item)
             self._content = uploads.digest_of(item.path)
-            version = version_of(item, self._content, self._stack.input_bucket, self._ended, self._stack.account_id)
-            self._note(uploads.upload(self._s3, self._stack.input_bucket, item, version))
+            stack, content = self._stack, self._content
+            version = version_of(item, content, stack.input_bucket, self._ended, stack.account_id, stack.earlier_jobs)
+            self._note(uploads.upload(self._s3, stack.input_bucket, item, version))
         except OSError as error:
             self._keep(downloads.unreadable(item, error))
         self._sending = None

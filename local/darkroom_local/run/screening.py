@@ -19,8 +19,10 @@ from darkroom_local.results.downloads import Outcome
 from darkroom_local.results.files import UnsafeKey
 from darkroom_local.run import shared_places
 from darkroom_local.run.credits_csv import Done, named_results
+from darkroom_local.run.earlier_jobs import EarlierJobs
 
 _MAX_UPLOAD_BYTES = 5 * 1024**3  # S3 user guide, "Uploading objects": one PutObject
+NO_JOBS = EarlierJobs()
 _RENAME = "Rename the file, or move it away. It has cost nothing."
 
 
@@ -33,6 +35,7 @@ class Screened:
     # One unusable file does not stop the others. Of 40,000 photos, the operator still wants 39,999, and a second run pays only
     # for the one that was missing.
     unusable: list[Outcome] = field(default_factory=list)
+    continued: set[str] = field(default_factory=set)  # the keys of those whose jobs an earlier run submitted
 
 
 def pictures(
@@ -70,12 +73,12 @@ def screen(
     out: Path,
     real: Collection[str],
     again: bool = False,
-    paid: Collection[str] = (),
+    jobs: EarlierJobs = NO_JOBS,
     earlier: Iterable[Item] = (),
 ) -> Screened:
-    """Sort the items. With `again`, no item counts as done. `real` has the providers that are not simulated. `paid` has the keys
-    of pictures that a provider has or had; their results may be in `out` although no row names them yet. `earlier` has the items
-    that this run has already."""
+    """Sort the items. With `again`, no item counts as done. `real` has the providers that are not simulated. `jobs` are those of
+    earlier runs: an item whose job is continued is not done, but its result may be in `out` although no row names it yet.
+    `earlier` has the items that this run has already."""
     done, sorted_out, ours, usable = Done(out), Screened(), named_results(out), list[Item]()
     for item in items:
         if why_not := unusable(item, out):
@@ -83,18 +86,19 @@ def screen(
         else:
             usable.append(item)
     has_result = {item.key for item in usable if done.has(item, real)}
+    sorted_out.continued.update(item.key for item in usable if jobs.continues(item))
     # Of two pictures that share a place, the one stays that has its result or is paid.
-    by_claim = sorted(usable, key=lambda item: (item.key not in has_result, item.key not in paid))
+    by_claim = sorted(usable, key=lambda item: (item.key not in has_result, not jobs.may_be_charged(item.key)))
     shared = shared_places.shared([*earlier, *by_claim], out)
     for item in usable:
         why_not = (
             _of_anothers_place(item, out, shared)
             or _of_another_source(item, out, done)
-            or (None if item.key in paid else _in_the_way(item, out, ours))
+            or (None if item.key in sorted_out.continued else _in_the_way(item, out, ours))
         )
         if why_not:
             sorted_out.unusable.append(why_not)
-        elif not again and item.key in has_result:
+        elif not again and item.key in has_result and item.key not in sorted_out.continued:
             sorted_out.done_before.append(item)
         else:
             sorted_out.to_do.append(item)
