@@ -6,11 +6,16 @@ import csv
 import os
 import shutil
 import signal
+from pathlib import Path
 
 import pytest
 from tests.unit.local_account_support import Runs, runs
 
 from darkroom.model import JobStatus
+from darkroom_local.folder.uploads import Item
+from darkroom_local.results.downloads import Outcome
+from darkroom_local.results.job_views import JobView
+from darkroom_local.run import closing_report
 from darkroom_local.run.credits_csv import CREDITS_FILE, ended_jobs
 
 __all__ = ["runs"]
@@ -169,3 +174,23 @@ def test_a_file_in_the_way_of_a_paid_picture_is_told_before_it_is_paid_again(run
     said = runs.command("--set", "output_format=png")
     assert not runs.sent
     assert "a.png' is in the way" in said
+
+
+def test_a_stopped_run_with_again_names_the_command_that_pays_nothing_twice(runs: Runs) -> None:
+    runs.done(runs.item())
+    runs.signal_number = signal.SIGINT
+    said = runs.command("--again")
+    assert "1 not sent, and not paid. Run the same command without --again" in said
+    assert "the same command again" not in said
+    assert "--again" not in runs.commands[-1]
+    assert "--yes" in runs.commands[-1]
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_a_run_that_is_ended_names_the_command_that_pays_nothing_twice(tmp_path: Path, again: bool) -> None:
+    item = Item(tmp_path / "a.jpg", "a.jpg")
+    open_job = Outcome(item, JobView("1", JobStatus.PROCESSING, "topaz", process_id="p"), None)
+    said = closing_report.left_behind([], [open_job], tmp_path, again)
+    assert ("Run the same command without --again to get their results" in said) == again
+    assert ("Run the same command again to get their results" in said) != again
+    assert ("Run the same command again for the rest. It pays for nothing twice." in said) != again

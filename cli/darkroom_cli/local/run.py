@@ -23,7 +23,15 @@ from darkroom_local.folder.uploads import Item, UnusableSetting
 from darkroom_local.results import accounts
 from darkroom_local.results.accounts import FolderAccount
 from darkroom_local.results.downloads import Outcome
-from darkroom_local.run import earlier_jobs, leaving, option_checks, price_estimate, progress_display, screening
+from darkroom_local.run import (
+    closing_report,
+    earlier_jobs,
+    leaving,
+    option_checks,
+    price_estimate,
+    progress_display,
+    screening,
+)
 from darkroom_local.run.earlier_jobs import EarlierJobs
 from darkroom_local.run.folder_run import Arrival, close, run_over, watch
 from darkroom_local.run.screening import Screened
@@ -172,7 +180,9 @@ def _run(
     left = _left(files.to_do, outcomes) if isinstance(files, Screened) else []
     if left:
         _say_what_is_left(left, jobs, request)
-    again = shlex.join(["darkroom", *sys.argv[1:]])
+    if request.again and (left or failed):
+        request.say(closing_report.WITHOUT_AGAIN)
+    again = shlex.join(["darkroom", *(word for word in sys.argv[1:] if word != "--again")])  # which would pay twice
     make_page.of_run(outcomes, request.out, request.folder, again, request.say, is_real=account.is_real)
     if request.as_json:
         print_json_lines(map(wording.facts, outcomes))
@@ -193,7 +203,8 @@ def _say_what_is_left(left: Sequence[Item], jobs: EarlierJobs, request: Request)
     submitted = sum(map(jobs.continues, left))
     said = [f"{len(left) - submitted} not sent, and not paid."] if len(left) > submitted else []
     said += [f"{submitted} submitted by an earlier run, and not brought home yet."] if submitted else []
-    request.say(f"{' '.join(said)} Run the same command again for the rest.")
+    rest = [] if request.again else ["Run the same command again for the rest."]
+    request.say(" ".join([*said, *rest]))
 
 
 def _agree_to_pay(question: str, request: Request) -> None:

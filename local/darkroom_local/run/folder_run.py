@@ -77,7 +77,7 @@ def run(
         except BaseException as error:
             with contextlib.suppress(Exception, KeyboardInterrupt):  # the stack may be gone, or Ctrl-C come again
                 jobs.save_what_is_there()
-            error.add_note(jobs.left_behind())
+            error.add_note(jobs.left_behind(again))
             raise
     return jobs.outcomes
 
@@ -242,8 +242,9 @@ class _Jobs:
                 return
             self._wait(_LOOK_SECONDS)
 
-    def left_behind(self) -> str:
-        """Return the message about a run that ended early. Each job that may be charged gets its row in `credits.csv`."""
+    def left_behind(self, again: bool) -> str:
+        """Return the message about a run that ended early; `again` as in `run`. Each job that may be charged gets its row in
+        `credits.csv`."""
         lost = [outcome for outcome in self._saved.values() if outcome.is_lost]
         unsaved = [job for job in self._views.values() if job.may_be_charged and not self._is_saved(job)]
         sent = [self._sent[job.job_id] for job in unsaved]
@@ -252,7 +253,7 @@ class _Jobs:
             for outcome in left:
                 self._rows.add(outcome)
         done = [outcome for outcome in self._saved.values() if outcome.is_completed]
-        return closing_report.left_behind(done, lost + left, self._out)
+        return closing_report.left_behind(done, lost + left, self._out, again)
 
     def _look_when_due(self) -> None:
         if time.monotonic() >= self._look_at:
