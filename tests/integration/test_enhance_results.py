@@ -11,8 +11,8 @@ from tests.fakes.application import ApplicationUnderTest
 from tests.integration.enhance_support import enhanced, folder_of_photos, versions, working
 from tests.unit.cli_support import deployed
 
-from darkroom_cli.batch.saved_files import NOTES
 from darkroom_cli.stack import batch_reader
+from darkroom_local.results.saved_files import NOTES
 
 
 @pytest.fixture

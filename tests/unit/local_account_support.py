@@ -21,6 +21,7 @@ from darkroom_local.folder.uploads import Item, digest_of, source_of
 from darkroom_local.results import accounts
 from darkroom_local.results.downloads import Outcome
 from darkroom_local.results.job_views import JobView
+from darkroom_local.results.saved_files import SavedFiles
 from darkroom_local.run.credits_csv import adding, ended_jobs
 from darkroom_local.run.leaving import Leaving
 from darkroom_local.run.screening import Screened
@@ -82,11 +83,14 @@ class Runs:
         result.write_bytes(b"paid")
         return result
 
-    def done(self, item: Item, content: bytes = b"better", ended: Collection[str] | None = None) -> Path:
-        """Let the item be paid, and its result and its row be in the folder of results. Return the result's file."""
+    def done(self, item: Item, ended: Collection[str] | None = None, is_noted: bool = True) -> Path:
+        """Let the item be paid, and its result and its row be in the folder of results. Return the result's file. Versions that
+        did not note their files are `is_noted=False`."""
         job = self.job(item, JobStatus.COMPLETED, ended)
         target = self.out.resolve() / item.key
-        target.write_bytes(content)
+        target.write_bytes(b"better")
+        if is_noted:
+            SavedFiles(self.out).add(target, target)
         source = replace(source_of(item.path.stat()), digest=digest_of(item.path))
         with adding(self.out, {"topaz"}) as rows:
             rows.add(Outcome(item, job, None, target, source=source))

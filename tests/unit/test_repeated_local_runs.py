@@ -194,3 +194,42 @@ def test_a_run_that_is_ended_names_the_command_that_pays_nothing_twice(tmp_path:
     assert ("Run the same command without --again to get their results" in said) == again
     assert ("Run the same command again to get their results" in said) != again
     assert ("Run the same command again for the rest. It pays for nothing twice." in said) != again
+
+
+@pytest.mark.parametrize("change", [["--again"], ["--set", "scale=4"], []])
+def test_a_result_that_was_edited_is_told_before_its_picture_is_paid_again(runs: Runs, change: list[str]) -> None:
+    result = runs.done(runs.item())
+    result.write_bytes(b"retouched")
+    assert "1 skipped: done before" in runs.command()
+    if not change:
+        runs.picture(colour="blue")
+    said = runs.command(*change)
+    assert not runs.sent
+    assert "a.jpg' is in the way: it was changed since Darkroom saved it" in said
+    result.rename(result.with_name("retouched.jpg"))
+    runs.command(*change)
+    assert [item.key for item in runs.sent] == ["a.jpg"]
+
+
+def test_a_result_of_which_only_the_time_changed_is_not_taken_for_an_edited_one(runs: Runs) -> None:
+    os.utime(runs.done(runs.item()), (1, 1))
+    runs.command("--again")
+    assert [item.key for item in runs.sent] == ["a.jpg"]
+
+
+def test_a_result_of_an_older_version_has_no_note_and_is_replaced(runs: Runs) -> None:
+    runs.done(runs.item(), is_noted=False).write_bytes(b"whatever")
+    runs.command("--again")
+    assert [item.key for item in runs.sent] == ["a.jpg"]
+
+
+def test_an_edited_result_in_another_format_is_not_in_the_way(runs: Runs) -> None:
+    runs.done(runs.item()).write_bytes(b"retouched")
+    runs.command("--set", "output_format=png")
+    assert [item.key for item in runs.sent] == ["a.jpg"]
+
+
+def test_a_picture_that_is_done_is_done_whatever_lies_beside_its_result(runs: Runs) -> None:
+    runs.done(runs.item())
+    (runs.out / "a.png").write_bytes(b"mine")
+    assert "1 skipped: done before" in runs.command()

@@ -20,6 +20,7 @@ from darkroom_local.folder.uploads import Item, Sent
 from darkroom_local.results import cloud_copies, downloads
 from darkroom_local.results.downloads import Outcome
 from darkroom_local.results.job_views import JobView, read_jobs
+from darkroom_local.results.saved_files import SavedFiles
 from darkroom_local.run import closing_report, credits_csv, intake, progress_display
 from darkroom_local.run.credits_csv import CREDITS_FILE, Receipts
 from darkroom_local.run.open_uploads import OpenUploads
@@ -125,7 +126,7 @@ class _Jobs:
         wait: Callable[[float], None],
         ended: Collection[str],
     ) -> None:
-        self._ended, self._ours = ended, set(credits_csv.named_results(out))
+        self._ended, self._ours, self._files = ended, set(credits_csv.named_results(out)), SavedFiles(out)
         self._stack, self._out, self._rows, self._show, self._wait = stack, out, rows, show, wait
         self._s3: Any = stack.endpoint.client("s3")
         self._dynamodb: Any = stack.endpoint.client("dynamodb")
@@ -280,7 +281,7 @@ class _Jobs:
     def _save(self, job: JobView) -> None:
         """Bring the job's result home and write its row. Then the cloud need not hold the picture any longer."""
         sent, stack = self._sent[job.job_id], self._stack
-        outcome = downloads.fetch(self._s3, stack.output_bucket, sent, job, self._out, self._ours)
+        outcome = downloads.fetch(self._s3, stack.output_bucket, sent, job, self._files, self._ours)
         self._keep(outcome)
         if cloud_copies.may_go(outcome):
             cloud_copies.remove(self._s3, stack.input_bucket, stack.output_bucket, sent, outcome)

@@ -17,6 +17,7 @@ from darkroom_local.folder.uploads import Item, UnusableSetting, items_in, pictu
 from darkroom_local.results import downloads, files
 from darkroom_local.results.downloads import Outcome
 from darkroom_local.results.files import UnsafeKey
+from darkroom_local.results.saved_files import SavedFiles
 from darkroom_local.run import shared_places
 from darkroom_local.run.credits_csv import Done, named_results
 from darkroom_local.run.earlier_jobs import EarlierJobs
@@ -80,6 +81,7 @@ def screen(
     earlier runs: an item whose job is continued is not done, but its result may be in `out` although no row names it yet.
     `earlier` has the items that this run has already."""
     done, sorted_out, ours, usable = Done(out), Screened(), named_results(out), list[Item]()
+    saved = SavedFiles(out.resolve())
     for item in items:
         if why_not := unusable(item, out):
             sorted_out.unusable.append(why_not)
@@ -91,15 +93,17 @@ def screen(
     by_claim = sorted(usable, key=lambda item: (item.key not in has_result, not jobs.may_be_charged(item.key)))
     shared = shared_places.shared([*earlier, *by_claim], out)
     for item in usable:
-        why_not = (
-            _of_anothers_place(item, out, shared)
-            or _of_another_source(item, out, done)
-            or (None if item.key in sorted_out.continued else _in_the_way(item, out, ours))
-        )
-        if why_not:
+        is_continued = item.key in sorted_out.continued
+        if why_not := _of_anothers_place(item, out, shared):
             sorted_out.unusable.append(why_not)
-        elif not again and item.key in has_result and item.key not in sorted_out.continued:
+        elif not again and item.key in has_result and not is_continued:
             sorted_out.done_before.append(item)
+        elif why_not := (
+            _of_another_source(item, out, done)
+            or _edited(item, saved)
+            or (None if is_continued else _in_the_way(item, out, ours))
+        ):
+            sorted_out.unusable.append(why_not)
         else:
             sorted_out.to_do.append(item)
     return sorted_out
@@ -121,6 +125,21 @@ def _of_another_source(item: Item, out: Path, done: Done) -> Outcome | None:
             why = f"{str(out / item.key)!r} is in the way: it is the result of {other!r}, which would be replaced."
             return downloads.not_sent(item, why, "Give another --out, or move that file away. Then run again.")
     return None
+
+
+def _edited(item: Item, saved: SavedFiles) -> Outcome | None:
+    """Return the outcome of an item whose result would replace one that the operator has edited; None for any other item."""
+    edited = [key for key in plans.result_keys(item) if _looks_edited(saved, key)]
+    if edited and (key := plans.likeliest_key(item)) in edited:
+        why = f"{str(saved.folder / key)!r} is in the way: it was changed since Darkroom saved it."
+        return downloads.not_sent(item, why, "Move that file away, then run again.")
+    return None
+
+
+def _looks_edited(saved: SavedFiles, key: str) -> bool:
+    with contextlib.suppress(OSError):  # there is no such file
+        return saved.looks_edited(saved.folder / key)
+    return False
 
 
 def _in_the_way(item: Item, out: Path, ours: Collection[str]) -> Outcome | None:
