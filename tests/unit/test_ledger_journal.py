@@ -58,6 +58,13 @@ def test_a_long_journal_is_not_held_in_memory(path: Path) -> None:
     assert peak_bytes < path.stat().st_size / 4
 
 
+def test_a_journal_that_is_written_anew_is_not_held_in_memory_by_its_readers(path: Path) -> None:
+    rows = {(f"JOB#{number}", "JOB"): job("COMPLETED") for number in range(2500)}
+    prepare(written(path, dict(rows)), NOW, ())
+    assert len(path.read_bytes().splitlines()) == 3
+    assert rows_of(path) == rows
+
+
 def test_the_lease_of_a_dead_worker_is_over_and_the_grace_is_counted_from_its_end(path: Path) -> None:
     written(path, {("JOB#a", "JOB"): job("SUBMITTING", lease_until=LATER, source_key="a.jpg")})
     prepare(path, NOW, ())

@@ -7,6 +7,7 @@ which rows still count after all processes of a run have ended, see `prepare`.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -26,6 +27,7 @@ Row = Mapping[str, Any]  # an item in DynamoDB's typed form
 _AT_A_PROVIDER = frozenset({JobStatus.SUBMITTING, JobStatus.PROCESSING})
 _OPEN = _AT_A_PROVIDER | {JobStatus.CLAIMED, JobStatus.IN_DOUBT}
 _PAID = _AT_A_PROVIDER | {JobStatus.IN_DOUBT, JobStatus.COMPLETED}
+_ROWS_A_LINE = 1000  # of a journal that is written anew: few enough for memory, and not one fsync for each row
 LEASES = ("lease_until", "writer_until")
 
 
@@ -92,8 +94,8 @@ def rows_of(path: Path) -> dict[Key, Row]:
     return rows
 
 
-def prepare(path: Path, now: datetime, simulated: Collection[str]) -> dict[Key, Row]:
-    """Make the journal ready for a new run, and return its rows. Call this only when no process of an earlier run is alive.
+def prepare(path: Path, now: datetime, simulated: Collection[str]) -> tuple[JournalJob, ...]:
+    """Make the journal ready for a new run, and return its jobs. Call this only when no process of an earlier run is alive.
     Repeat safe.
 
     Claimed jobs are dropped, because nothing was sent for them. Leases end now, because their owners are dead. The sweep's
@@ -108,11 +110,13 @@ def prepare(path: Path, now: datetime, simulated: Collection[str]) -> dict[Key, 
     fresh = path.with_suffix(".new")
     fresh.unlink(missing_ok=True)
     fresh.touch(mode=0o600)
+    changes = (Change(key, after_death(row, now)) for key, row in rows.items())
     with contextlib.closing(Journal(fresh)) as journal:
-        journal.append(Change(key, after_death(row, now)) for key, row in rows.items())
+        while some := list(itertools.islice(changes, _ROWS_A_LINE)):
+            journal.append(some)
     os.replace(fresh, path)
     sync_folder(path.parent)
-    return rows
+    return tuple(jobs_in(rows))
 
 
 def after_death(row: Row, now: datetime) -> Row:

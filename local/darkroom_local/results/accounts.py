@@ -117,7 +117,7 @@ def opened(out: Path, simulated: Collection[str], *, is_real: bool) -> Iterator[
             end_survivors(root)
             _remove_work(root / "work")
             account_id = _account_id(home)
-            jobs = tuple(ledger_journal.jobs_in(ledger_journal.prepare(journal, datetime.now(UTC), simulated)))
+            jobs = ledger_journal.prepare(journal, datetime.now(UTC), simulated)
             sync_folder(out.resolve())
             sync_folder(root)
         except OSError as error:
