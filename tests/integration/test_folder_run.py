@@ -187,6 +187,8 @@ def test_a_result_that_cannot_be_written_takes_no_other_with_it(room: Room, outp
     lost, saved = room.run(room.items("a.jpg", "b.jpg"), moment)
     assert (lost.word, saved.word) == ("NOT SAVED", "COMPLETED")
     assert "process-of-a.jpg" in lost.cure
+    assert "the same command" in lost.cure
+    assert "--out" not in lost.cure  # a run into another folder of results would pay again
     assert room.statuses() == {"a.jpg": "NOT SAVED", "b.jpg": "COMPLETED"}
 
 

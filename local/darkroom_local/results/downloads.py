@@ -104,7 +104,7 @@ def fetch(s3: Any, bucket: str, sent: Sent, job: JobView, saved: SavedFiles, our
         report = {"message": f"The result is paid, and not saved: {error}", "cure": _MAKE_WAY}
         return Outcome(item, job, size, report=report, source=sent.source)
     except (OSError, UnsafeKey) as error:
-        report = {"message": f"The result is paid, but could not be written: {error}", "cure": _where_else(job)}
+        report = {"message": f"The result is paid, but could not be written: {error}", "cure": _how_to_bring(job)}
         return Outcome(item, job, size, report=report, source=sent.source)
     except ClientError as error:
         if error.response["Error"]["Code"] not in _MISSING:
@@ -127,8 +127,9 @@ def unreadable(item: Item, error: OSError) -> Outcome:
     return not_sent(item, f"The file cannot be read: {error}", "Make it readable, then run again.")
 
 
-def _where_else(job: JobView) -> str:
-    return f"Free some space or give another --out. {job.provider} keeps the result for a while (process {job.process_id})."
+def _how_to_bring(job: JobView) -> str:
+    mend = "Free some space, or make its place writable. Then run the same command without `--again`: it brings the result."
+    return f"{mend} {job.provider} keeps it for a while too (process {job.process_id})."
 
 
 def _download(s3: Any, bucket: str, key: str, saved: SavedFiles, ours: Collection[str]) -> Path:
