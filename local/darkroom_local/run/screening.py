@@ -98,11 +98,7 @@ def screen(
             sorted_out.unusable.append(why_not)
         elif not again and item.key in has_result and not is_continued:
             sorted_out.done_before.append(item)
-        elif why_not := (
-            _of_another_source(item, out, done)
-            or _edited(item, saved)
-            or (None if is_continued else _in_the_way(item, out, ours))
-        ):
+        elif why_not := _place_taken(item, out, done, saved, None if is_continued else ours):
             sorted_out.unusable.append(why_not)
         else:
             sorted_out.to_do.append(item)
@@ -117,19 +113,27 @@ def _of_anothers_place(item: Item, out: Path, shared: Mapping[str, str]) -> Outc
     return downloads.not_sent(item, why, "Rename one of the two, or give an --out on another disk.")
 
 
-def _of_another_source(item: Item, out: Path, done: Done) -> Outcome | None:
+def _place_taken(item: Item, out: Path, done: Done, saved: SavedFiles, ours: Collection[str] | None) -> Outcome | None:
+    """Return the outcome of an item whose result would replace a file that must stay; None for any other item. If `ours` is None,
+    a file that no row names may be the item's result."""
+    keys = plans.result_keys(item)
+    found = _of_another_source(item, keys, out, done) or _edited(item, keys, saved)
+    return found or (None if ours is None else _in_the_way(item, keys, out, ours))
+
+
+def _of_another_source(item: Item, keys: Collection[str], out: Path, done: Done) -> Outcome | None:
     """Return the outcome of an item whose result would replace that of another file, from another FOLDER; None for any other
     item."""
     with contextlib.suppress(OSError):  # a file that cannot be read any more is told when it would be sent
-        if other := done.other_source(item, plans.result_keys(item)):
+        if other := done.other_source(item, keys):
             why = f"{str(out / item.key)!r} is in the way: it is the result of {other!r}, which would be replaced."
             return downloads.not_sent(item, why, "Give another --out, or move that file away. Then run again.")
     return None
 
 
-def _edited(item: Item, saved: SavedFiles) -> Outcome | None:
+def _edited(item: Item, keys: Collection[str], saved: SavedFiles) -> Outcome | None:
     """Return the outcome of an item whose result would replace one that the operator has edited; None for any other item."""
-    edited = [key for key in plans.result_keys(item) if _looks_edited(saved, key)]
+    edited = [key for key in keys if _looks_edited(saved, key)]
     if edited and (key := plans.likeliest_key(item)) in edited:
         why = f"{str(saved.folder / key)!r} is in the way: it was changed since Darkroom saved it."
         return downloads.not_sent(item, why, "Move that file away, then run again.")
@@ -142,9 +146,9 @@ def _looks_edited(saved: SavedFiles, key: str) -> bool:
     return False
 
 
-def _in_the_way(item: Item, out: Path, ours: Collection[str]) -> Outcome | None:
+def _in_the_way(item: Item, keys: Collection[str], out: Path, ours: Collection[str]) -> Outcome | None:
     """Return the outcome of an item whose result would overwrite a file of the operator; None for any other item."""
-    for key in plans.result_keys(item):
+    for key in keys:
         if key not in ours and (out / key).exists():
             why = f"{str(out / key)!r} is in the way: no row of credits.csv names it, so it is no result of Darkroom."
             return downloads.not_sent(item, why, "Move that file away, then run again.")
