@@ -205,7 +205,7 @@ def test_a_result_that_was_edited_is_told_before_its_picture_is_paid_again(runs:
         runs.picture(colour="blue")
     said = runs.command(*change)
     assert not runs.sent
-    assert "a.jpg' is in the way: it was changed since Darkroom saved it" in said
+    assert f"'{runs.out / 'a.jpg'}' is in the way: it was changed since Darkroom saved it" in said
     result.rename(result.with_name("retouched.jpg"))
     runs.command(*change)
     assert [item.key for item in runs.sent] == ["a.jpg"]

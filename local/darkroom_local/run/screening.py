@@ -117,7 +117,7 @@ def _place_taken(item: Item, out: Path, done: Done, saved: SavedFiles, ours: Col
     """Return the outcome of an item whose result would replace a file that must stay; None for any other item. If `ours` is None,
     a file that no row names may be the item's result."""
     keys = plans.result_keys(item)
-    found = _of_another_source(item, keys, out, done) or _edited(item, keys, saved)
+    found = _of_another_source(item, keys, out, done) or _edited(item, keys, out, saved)
     return found or (None if ours is None else _in_the_way(item, keys, out, ours))
 
 
@@ -131,11 +131,11 @@ def _of_another_source(item: Item, keys: Collection[str], out: Path, done: Done)
     return None
 
 
-def _edited(item: Item, keys: Collection[str], saved: SavedFiles) -> Outcome | None:
+def _edited(item: Item, keys: Collection[str], out: Path, saved: SavedFiles) -> Outcome | None:
     """Return the outcome of an item whose result would replace one that the operator has edited; None for any other item."""
     edited = [key for key in keys if _looks_edited(saved, key)]
     if edited and (key := plans.likeliest_key(item)) in edited:
-        why = f"{str(saved.folder / key)!r} is in the way: it was changed since Darkroom saved it."
+        why = f"{str(out / key)!r} is in the way: it was changed since Darkroom saved it."
         return downloads.not_sent(item, why, "Move that file away, then run again.")
     return None
 
