@@ -216,7 +216,7 @@ def count(room: Darkroom, scenario: Scenario) -> Counted:
 
 def _one_job(meter: Meter, scenario: Scenario, late_seconds: float) -> Counted | None:
     """Count one job. Return None if fewer polls than the scenario wants found the job running."""
-    room, key = meter.room, f"held/{scenario.vendor}-{time.time_ns()}.jpg"
+    room, key = meter.room, f"held/sample-{scenario.vendor}-{time.time_ns()}.jpg"
     room.upload(key, picture(), scenario.tags)
     if scenario.running_polls:
         late = {"on": "submit", "match": room.job_id(key), "late_seconds": late_seconds}

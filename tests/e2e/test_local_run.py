@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from darkroom_local.emulator.ledger_journal import rows_of
+from darkroom_local.folder.earlier_results import NOTES
 from tests.e2e import local_operator
 from tests.e2e.deployed_application import picture, simulators
 from tests.e2e.forked_commands import NO_PAGE, Command, Commands
@@ -115,7 +116,7 @@ def test_a_run_that_is_interrupted_keeps_what_is_done_and_the_next_one_pays_only
         "b\\c.jpg": "NOT SENT",
     }
     assert rows["large.jpg"]["process_id"] in said
-    assert {path.name for path in operator.out.iterdir()} == {"small.png", "credits.csv", ".darkroom"}
+    assert {path.name for path in operator.out.iterdir()} == {"small.png", "credits.csv", ".darkroom", NOTES}
     assert len(operator.vendor.submits) == 2
     kept = (operator.out / "small.png").stat()
 

@@ -140,7 +140,10 @@ class Operators:
             return operate.adopt(job_id, made[0].process_id, force=True).status
         if not made and not bound and self.rng.random() < 0.85:
             self.simulation.seen["resubmitted by a person"] += 1
-            return operate.resubmit(job_id).status
+            try:
+                return operate.resubmit(job_id).status
+            except Inapplicable:  # this person knows the vendor's true state, also where its list is no proof
+                return operate.resubmit(job_id, force=True).status
         self.simulation.seen["abandoned by a person"] += 1
         self.abandoned.add((job_id, run))
         charged = sum((vendor.charged(p) for p in made), Decimal(0))

@@ -333,3 +333,25 @@ def test_ctrl_c_during_an_upload_leaves_nothing_of_it_behind(
     assert done.exit_code == 130
     assert "1 were not sent" in done.stderr
     assert application.cloud.s3.list_multipart_uploads(Bucket=INPUT).get("Uploads", []) == []
+
+
+def test_after_again_the_command_without_it_is_named_and_pays_nothing_twice(
+    application: ApplicationUnderTest, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    run("enhance", str(photos))
+    assert (
+        "3 sent; the same command without --again, with --watch follows"
+        in run("enhance", str(photos), "--again").stdout
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr(batch_reader, "pause", interrupt)
+        done = run("enhance", str(photos), "--again", "--watch")
+    assert "The same command without --again follows them and pays for nothing twice" in done.stderr
+    assert "The same command again" not in done.stderr
+    sent = versions(application)
+    monkeypatch.setattr(batch_reader, "pause", working(application))
+    enhanced(photos, "--watch")
+    assert versions(application) == sent == 9

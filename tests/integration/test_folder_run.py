@@ -4,6 +4,8 @@ runs here, so the tests write the rows of the ledger themselves.
 
 from __future__ import annotations
 
+import csv
+import hashlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 from tests.fakes.aws_account import OUTPUT, TABLE, Cloud
 from tests.integration.folder_run_support import Room, Silent, interrupt, made
 
+from darkroom_local.folder.earlier_results import NOTES
 from darkroom_local.folder.uploads import Item
 from darkroom_local.run.credits_csv import Unwritable
 from darkroom_local.run.folder_run import Stalled, run
@@ -34,6 +37,40 @@ def test_a_result_is_there_before_the_next_job_ends(room: Room) -> None:
     outcomes = room.run(room.items("a.jpg", "b.jpg"), lambda: room.completes("a.jpg"), then)
     assert [(o.item.key, o.is_completed) for o in outcomes] == [("a.jpg", True), ("b.jpg", False)]
     assert room.statuses() == {"a.jpg": "COMPLETED", "b.jpg": "FAILED"}
+
+
+def test_the_row_of_a_result_names_its_source_and_the_digest_of_what_was_sent(room: Room) -> None:
+    room.run(room.items("a.jpg"), lambda: room.completes("a.jpg"))
+    with (room.out / "credits.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    path = room.folder / "a.jpg"
+    assert (row["source"], row["source_sha256"]) == (str(path), hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def test_a_result_that_was_edited_is_not_replaced_and_the_new_one_waits(room: Room) -> None:
+    def both_complete() -> None:
+        room.completes("a.jpg")
+        room.completes("b.jpg")
+
+    room.run(room.items("a.jpg", "b.jpg"), both_complete)
+    (room.out / "a.jpg").write_bytes(b"retouched")
+    (item, other) = room.items("a.jpg", "b.jpg")
+    item.path.write_bytes(b"edited")
+    other.path.write_bytes(b"edited")
+
+    def moment() -> None:
+        room.account.s3.put_object(Bucket=OUTPUT, Key="b.jpg", Body=b"newer")
+        room.row("b.jpg", "COMPLETED", output_key="b.jpg")
+        room.account.s3.put_object(Bucket=OUTPUT, Key="a.jpg", Body=b"newer")
+        room.row("a.jpg", "COMPLETED", output_key="a.jpg")
+
+    edited, replaced = room.run([item, other], moment)
+    assert (edited.word, replaced.word) == ("NOT SAVED", "COMPLETED")
+    assert "it was changed since Darkroom saved it" in edited.message
+    assert "without `--again`" in edited.cure
+    assert (room.out / "a.jpg").read_bytes() == b"retouched"
+    assert (room.out / "b.jpg").read_bytes() == b"newer"
+    assert room.account.s3.get_object(Bucket=OUTPUT, Key="a.jpg")["Body"].read() == b"newer"
 
 
 def test_an_interrupt_saves_what_is_ready_and_tells_what_may_be_charged(room: Room) -> None:
@@ -150,6 +187,8 @@ def test_a_result_that_cannot_be_written_takes_no_other_with_it(room: Room, outp
     lost, saved = room.run(room.items("a.jpg", "b.jpg"), moment)
     assert (lost.word, saved.word) == ("NOT SAVED", "COMPLETED")
     assert "process-of-a.jpg" in lost.cure
+    assert "the same command" in lost.cure
+    assert "--out" not in lost.cure  # a run into another folder of results would pay again
     assert room.statuses() == {"a.jpg": "NOT SAVED", "b.jpg": "COMPLETED"}
 
 
@@ -188,7 +227,7 @@ def test_no_part_of_a_result_is_left(room: Room, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("os.replace", breaks)
     with pytest.raises(KeyboardInterrupt) as raised:
         room.run(room.items("a.jpg"), lambda: room.completes("a.jpg"))
-    assert {path.name for path in room.out.iterdir()} == {"credits.csv"}
+    assert {path.name for path in room.out.iterdir()} == {"credits.csv", NOTES}
     assert "process-of-a.jpg" in raised.value.__notes__[0]
     assert len(tries) == 2  # the run tried once more after the first interrupt
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from darkroom_local.folder.uploads import Item
+from darkroom.model import job_id_of
+from darkroom_local.folder.uploads import Item, digest_of
 from darkroom_local.results import accounts
 from darkroom_local.run.upload_identity import version_of
 
@@ -20,7 +21,7 @@ def photo(tmp_path: Path) -> Item:
 
 def version_in(out: Path, item: Item, is_real: bool = True) -> str:
     with accounts.opened(out, (), is_real=is_real) as account:
-        return version_of(item, "uploads", (), account.account_id)
+        return version_of(item, digest_of(item.path), "uploads", (), account.account_id)
 
 
 def test_each_run_of_an_account_gives_a_picture_the_same_job(tmp_path: Path, photo: Item) -> None:
@@ -44,12 +45,26 @@ def test_an_account_that_was_removed_leaves_its_jobs_to_nobody(tmp_path: Path, p
     assert version_in(tmp_path / "out", photo) != before
 
 
+def test_the_newest_job_that_has_not_ended_is_continued(photo: Item) -> None:
+    def version(ended: set[str], known: set[str]) -> str:
+        return version_of(photo, digest_of(photo.path), "uploads", ended, known=known)
+
+    first = version(set(), set())
+    one = job_id_of("uploads", photo.key, first)
+    second = version({one}, set())
+    two = job_id_of("uploads", photo.key, second)
+    assert version(set(), {one}) == first
+    assert version(set(), {one, two}) == second
+    assert version({two}, {one, two}) == first
+    assert version({one, two}, {one, two}) not in (first, second)
+
+
 def test_an_account_that_is_older_than_ids_keeps_its_jobs(tmp_path: Path, photo: Item) -> None:
     home = tmp_path / "out" / accounts.ACCOUNT / accounts.REAL
     home.mkdir(parents=True)
     (home / "ledger.jsonl").write_text("")
     for _ in range(2):
-        assert version_in(tmp_path / "out", photo) == version_of(photo, "uploads", ())
+        assert version_in(tmp_path / "out", photo) == version_of(photo, digest_of(photo.path), "uploads", ())
 
 
 def test_a_run_that_dies_before_its_ledger_leaves_the_id_to_the_next(

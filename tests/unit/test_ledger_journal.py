@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import tracemalloc
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from darkroom_local.emulator.ledger_journal import Change, Journal, Row, open_keys, prepare, rows_of
+from darkroom_local.emulator.ledger_journal import Change, Journal, Row, jobs_in, prepare, rows_of
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 LATER = "2026-11-29T12:05:00.000Z"
@@ -45,12 +46,31 @@ def test_a_line_that_is_cut_counts_for_nothing_and_spoils_no_later_one(path: Pat
     assert set(rows_of(path)) == {("JOB#a", "JOB"), ("JOB#b", "JOB")}
 
 
+def test_a_long_journal_is_not_held_in_memory(path: Path) -> None:
+    for number in range(200):
+        written(path, {("JOB#a", "JOB"): job("PROCESSING", error=f"{number}" * 10_000)})
+    tracemalloc.start()
+    try:
+        rows_of(path)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < path.stat().st_size / 4
+
+
+def test_a_journal_that_is_written_anew_is_not_held_in_memory_by_its_readers(path: Path) -> None:
+    rows = {(f"JOB#{number}", "JOB"): job("COMPLETED") for number in range(2500)}
+    prepare(written(path, dict(rows)), NOW, ())
+    assert len(path.read_bytes().splitlines()) == 3
+    assert rows_of(path) == rows
+
+
 def test_the_lease_of_a_dead_worker_is_over_and_the_grace_is_counted_from_its_end(path: Path) -> None:
     written(path, {("JOB#a", "JOB"): job("SUBMITTING", lease_until=LATER, source_key="a.jpg")})
     prepare(path, NOW, ())
     # 12:00 less the 20 s by which two workers' clocks may differ, which the lookup adds: here is one clock.
     assert rows_of(path)["JOB#a", "JOB"]["lease_until"]["S"] == "2026-11-29T11:59:40.000Z"
-    assert open_keys(path) == {"a.jpg"}
+    assert [(job.key, job.is_under_way) for job in jobs_in(rows_of(path))] == [("a.jpg", True)]
 
 
 def test_claims_open_circuits_and_the_sweeps_notes_do_not_last(path: Path) -> None:

@@ -81,4 +81,3 @@ def test_a_file_that_no_row_names_keeps_its_picture_from_being_sent(tmp_path: Pa
     files = screening.screen(items, tmp_path / "out", ())
     assert [item.key for item in files.to_do] == ["b.jpg"]
     assert "in the way" in files.unusable[0].message
-    assert screening.screen(items, tmp_path / "out", (), paid={"a.jpg"}).to_do == items

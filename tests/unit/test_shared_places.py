@@ -10,8 +10,11 @@ import pytest
 from PIL import Image
 from tests.unit.test_credits_csv import completed
 
+from darkroom.model import JobStatus
+from darkroom_local.emulator.ledger_journal import JournalJob
 from darkroom_local.folder.uploads import Item
 from darkroom_local.run import screening, shared_places
+from darkroom_local.run.earlier_jobs import EarlierJobs
 
 COMPOSED, DECOMPOSED = "caf\u00e9.jpg", "cafe\u0301.jpg"
 
@@ -69,7 +72,8 @@ def test_the_format_of_the_results_decides(folder: Path) -> None:
 @pytest.mark.usefixtures("forgetful_disk")
 def test_a_picture_that_is_done_or_paid_is_not_the_one_that_is_refused(folder: Path) -> None:
     pair = items(folder, "A.jpg", "a.jpg")
-    assert kept(folder, pair, paid={"a.jpg"}) == (["a.jpg"], ["A.jpg"])
+    paid = EarlierJobs({"a.jpg": [JournalJob("1", JobStatus.COMPLETED, "uploads", "a.jpg", "v")]})
+    assert kept(folder, pair, jobs=paid) == (["a.jpg"], ["A.jpg"])
     completed(pair[1], folder / "out", "a.jpg")
     assert kept(folder, pair) == (["a.jpg"], ["A.jpg"])
 

@@ -77,8 +77,9 @@ def same_bytes(pictures: Sequence[Picture]) -> list[list[str]]:
     return [sorted(names) for names in keys.values() if len(names) > 1]
 
 
-def sums(pictures: Sequence[Picture]) -> Iterator[str]:
-    """Yield what was reached and paid, and what to do about pictures without a result."""
+def sums(pictures: Sequence[Picture], same_command: str) -> Iterator[str]:
+    """Yield what was reached and paid, and what to do about pictures without a result. `same_command` are the words for the
+    command that pays for nothing twice."""
     jobs = [picture.job for picture in pictures if picture.job]
     done = [job for job in jobs if job.status is JobStatus.COMPLETED]
     credits: dict[str, Decimal] = {}
@@ -91,7 +92,7 @@ def sums(pictures: Sequence[Picture]) -> Iterator[str]:
         yield f"without a result: {', '.join(map(_missed, missed[:SHOWN]))}" + (
             f", and {len(missed) - SHOWN} more; --json lists all" if len(missed) > SHOWN else ""
         )
-    yield from _not_saved(pictures)
+    yield from _not_saved(pictures, same_command)
     ended = [
         picture
         for picture in pictures
@@ -102,12 +103,12 @@ def sums(pictures: Sequence[Picture]) -> Iterator[str]:
         yield from _cures(ended)
 
 
-def _not_saved(pictures: Sequence[Picture]) -> Iterator[str]:
+def _not_saved(pictures: Sequence[Picture], same_command: str) -> Iterator[str]:
     """Yield a line for each result that is paid and not in the folder, and what brings it."""
     left = [one for one in pictures if one.message and one.job and one.job.status is JobStatus.COMPLETED]
     yield from map(one_line, left[:SHOWN])
     if left:
-        yield "the same command again brings what was not saved"
+        yield f"{same_command} brings what was not saved"
 
 
 def _cures(ended: Sequence[Picture]) -> Iterator[str]:

@@ -13,8 +13,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from s3transfer.exceptions import RetriesExceededError, S3DownloadFailedError
 
 from darkroom.output_keys import RECEIPT_JOB
-from darkroom_cli.batch.saved_files import SavedFiles
 from darkroom_local.results.files import UnsafeKey, check_targets, safe_target, written_whole
+from darkroom_local.results.saved_files import SavedFiles
 
 if TYPE_CHECKING:
     from darkroom.model import Job

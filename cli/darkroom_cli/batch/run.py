@@ -37,9 +37,13 @@ PAID_AGAIN = {
     "in the place of another picture": (Standing.OTHER_PICTURE,),
 }
 UNASKED = 20  # the command asks before it pays for more pictures than this
-UNANSWERED = "S3 may have all of it and has not answered; the same command again finds out"
+UNANSWERED = "S3 may have all of it and has not answered; {} finds out"
 REPLACED = "another upload took its place at once; `darkroom jobs` shows both"
-AGAIN = "The same command again follows them, and sends only what was not sent."
+SAME_COMMAND, WITHOUT_AGAIN = "the same command again", "the same command without --again"
+COME_BACK = "The same command again follows them, and sends only what was not sent."
+COME_BACK_AFTER_AGAIN = (
+    "The same command without --again follows them, and sends only what was not sent; --again pays for all once more."
+)
 
 
 @dataclass
@@ -51,6 +55,7 @@ class BatchRun:
     folder: ResultFolder | None
     follows: bool
     as_json: bool
+    again: bool = False  # whether the same command would send and pay for everything once more
     _pictures: dict[str, Picture] = field(default_factory=dict)  # key → picture, in the order of the keys
 
     def __call__(self, picked: Picked, screen: Screening, yes: bool) -> int:
@@ -80,6 +85,11 @@ class BatchRun:
     def pictures(self) -> list[Picture]:
         """The pictures as they are now."""
         return list(self._pictures.values())
+
+    @property
+    def _same_command(self) -> str:
+        """The words for the command that pays for nothing twice."""
+        return WITHOUT_AGAIN if self.again else SAME_COMMAND
 
     @property
     def _followed(self) -> list[Picture]:
@@ -157,7 +167,7 @@ class BatchRun:
     def _after(self, picture: Picture, upload: uploading.FileUpload) -> Picture:
         """Return the picture with what is known of its upload, and with the id of its job if S3's answer gives it."""
         fate, version = Fate(upload.outcome.value), upload.version_id
-        message = upload.problem or (UNANSWERED if fate is Fate.PERHAPS_SENT else "")
+        message = upload.problem or (UNANSWERED.format(self._same_command) if fate is Fate.PERHAPS_SENT else "")
         job_id = job_id_of(self.deployed.input_bucket, picture.file.key, version) if version else None
         return replace(picture, fate=fate, job_id=job_id, message=message)
 
@@ -229,21 +239,20 @@ class BatchRun:
         counts = [f"{over} are over", f"{len(begun) - over} go on without this command"]
         counts += [f"{perhaps} may have been sent"] if perhaps else []
         counts += [f"{left} were not sent"] if left else []
-        say(f"{why}: {', '.join(counts)}. {AGAIN}", err=True)
+        say(f"{why}: {', '.join(counts)}. {COME_BACK_AFTER_AGAIN if self.again else COME_BACK}", err=True)
 
     def _close(self) -> int:
         """Tell what was reached, and return the exit code."""
         if not self.follows:
             sent = self._of(Fate.SENT)
             if sent:
-                self._say(
-                    f"{len(sent)} sent; the same command with --watch follows them, with --out DIR brings the results"
-                )
+                same = f"{WITHOUT_AGAIN}," if self.again else "the same command"
+                self._say(f"{len(sent)} sent; {same} with --watch follows them, with --out DIR brings the results")
             for picture in self._of(Fate.NOT_SENT):
                 self._say(report.one_line(picture))
             whole = all(picture.fate in (Fate.SENT, Fate.KNOWN) for picture in self.pictures)
             return exit_codes.DONE if whole else exit_codes.REPEAT
-        for line in report.sums(self.pictures):
+        for line in report.sums(self.pictures, self._same_command):
             self._say(line)
         return exit_codes.DONE if all(map(report.reached, self.pictures)) else exit_codes.REPEAT
 

@@ -55,7 +55,8 @@ def enhance(
     """Upload pictures, follow their jobs, and bring the results.
 
     Everything is checked before the upload, as the stack checks it. A file that this command sent before, with the same
-    settings, is not sent and paid again: its job is followed. So the same command may be given again after Ctrl-C.
+    settings, is not sent and paid again: its job is followed. So the same command may be given again after Ctrl-C, without
+    --again.
     """
     with reported():
         from darkroom.errors import Inapplicable
@@ -74,7 +75,7 @@ def enhance(
         _check(deployed, above)
         folder = _result_folder(deployed, out) if out else None
         screen = Screening(deployed, above, folder, again, replace)
-        run = BatchRun(deployed, _carriers(deployed, above), folder, bool(watch or out), as_json)
+        run = BatchRun(deployed, _carriers(deployed, above), folder, bool(watch or out), as_json, again)
         raise typer.Exit(run(picked, screen, yes))
 
 

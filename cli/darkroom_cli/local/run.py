@@ -17,11 +17,22 @@ from darkroom_cli.console.machine_output import print_json_lines
 from darkroom_cli.costs import copies
 from darkroom_cli.html_report import make_page
 from darkroom_cli.local import wording
+from darkroom_local.emulator import ledger_journal
 from darkroom_local.folder import hot_folder, left_out, rules, uploads
 from darkroom_local.folder.uploads import Item, UnusableSetting
 from darkroom_local.results import accounts
 from darkroom_local.results.accounts import FolderAccount
-from darkroom_local.run import leaving, option_checks, price_estimate, progress_display, screening
+from darkroom_local.results.downloads import Outcome
+from darkroom_local.run import (
+    closing_report,
+    earlier_jobs,
+    leaving,
+    option_checks,
+    price_estimate,
+    progress_display,
+    screening,
+)
+from darkroom_local.run.earlier_jobs import EarlierJobs
 from darkroom_local.run.folder_run import Arrival, close, run_over, watch
 from darkroom_local.run.screening import Screened
 from darkroom_local.stack import simulator_processes
@@ -61,31 +72,43 @@ def run_folder(request: Request) -> int:
     suffixes = uploads.picture_suffixes(uploads.parse_settings(request.settings, parameters), parameters)
     for line in left_out.lines(request.folder, request.out, items, suffixes):
         request.say(line)
-    paid = accounts.paid_keys(request.out, is_real=bool(real))
-    files = screening.screen(items, request.out, real, request.again, paid)
+    rows = accounts.rows(request.out, is_real=bool(real))
+    account_id = accounts.id_of(request.out, is_real=bool(real))
+    jobs = earlier_jobs.of(ledger_journal.jobs_in(rows), request.out, account_id, again=request.again)
+    files = screening.screen(items, request.out, real, request.again, jobs)
     if files.done_before:
         request.say(f"{len(files.done_before)} skipped: done before")
     if not files.to_do and not files.unusable and not request.watch:
         return 0
     to_pay = [item for item in files.to_do if screening.is_paid(item, real)]
-    rows = accounts.rows(request.out)
     alike = copies.of_files({item.key: item.path for item in to_pay})
     question = [price_estimate.question(to_pay, parameters, who.providers, rows), *copies.lines(alike)]
-    if submitted := sum(item.key in paid for item in to_pay):
-        question.append(f"An earlier run submitted {submitted} of them. What has not changed since is not paid again.")
+    question += _paid_before(to_pay, files, jobs, request)
     if request.watch and real:
         question.append("Each picture that is added later goes to the real API too, and is paid, until Ctrl-C.")
     _agree_to_pay("\n".join(filter(None, question)), request)
+    del rows  # which take much memory after 40,000 pictures
     with accounts.opened(request.out, who.simulated, is_real=bool(real)) as account:
         if request.watch:
-            return _run(request, parameters, account, _arrivals(request, parameters, account, real, paid))
+            return _run(request, parameters, account, _arrivals(request, parameters, account, real))
         # The files are checked once more, because another run may have ended since the first check.
-        files = screening.screen(account.in_order(items), request.out, real, request.again, paid)
+        jobs = earlier_jobs.of(account.jobs, request.out, account.account_id, again=request.again)
+        files = screening.screen(account.in_order(items), request.out, real, request.again, jobs)
         return _run(request, parameters, account, files)
 
 
+def _paid_before(to_pay: Sequence[Item], files: Screened, jobs: EarlierJobs, request: Request) -> list[str]:
+    """Return lines that say how many of the pictures an earlier run submitted, and which of these are paid again."""
+    before = [item for item in to_pay if jobs.may_be_charged(item.key)]
+    continued = sum(item.key in files.continued for item in before)
+    why = "" if request.again else f": their files, settings, or results in {request.out} changed since"
+    lines = [f"An earlier run submitted {continued} of them, which are not paid again."] if continued else []
+    anew = len(before) - continued
+    return [*lines, f"An earlier run paid for {anew} of them, and they are PAID AGAIN{why}."] if anew else lines
+
+
 def _arrivals(
-    request: Request, parameters: Mapping[str, str], account: FolderAccount, real: set[str], paid: set[str]
+    request: Request, parameters: Mapping[str, str], account: FolderAccount, real: set[str]
 ) -> Iterator[Arrival]:
     """Yield the pictures of the folder as they arrive, without end. A None means that there is none now."""
     settings = uploads.parse_settings(request.settings, parameters)
@@ -94,9 +117,9 @@ def _arrivals(
     for ready in hot_folder.arrivals(hot_folder.patient(find, request.say)):
         files = Screened()
         if ready:
-            files = screening.screen(
-                account.in_order(ready), request.out, real, paid=paid, earlier=list(taken.values())
-            )
+            jobs = earlier_jobs.of(account.jobs, request.out, account.account_id)
+            in_order = account.in_order(ready)
+            files = screening.screen(in_order, request.out, real, jobs=jobs, earlier=list(taken.values()))
             taken |= {item.key: item for item in (*files.to_do, *files.done_before)}
         yield from files.unusable
         yield from files.to_do
@@ -149,20 +172,39 @@ def _run(
             outcomes = run_over(stack, files, request.out, show, request.again, is_leaving)
         else:
             outcomes = watch(stack, files, request.out, show, is_leaving)
-    if not any(outcome.is_lost for outcome in outcomes):
+    now = ledger_journal.jobs_in(accounts.rows(request.out, is_real=account.is_real))
+    jobs = earlier_jobs.of(now, request.out, account.account_id)
+    if jobs.are_all_saved:
         account.forget_results()
     failed = close(outcomes, request.out, console)
-    left = len(files.to_do) + len(files.unusable) - len(outcomes) if isinstance(files, Screened) else 0
-    if left > 0:
-        request.say(f"{left} not sent, and not paid. Run the same command again for the rest.")
-    again = shlex.join(["darkroom", *sys.argv[1:]])
+    left = _left(files.to_do, outcomes) if isinstance(files, Screened) else []
+    if left:
+        _say_what_is_left(left, jobs, request)
+    if request.again and (left or failed):
+        request.say(closing_report.WITHOUT_AGAIN)
+    again = shlex.join(["darkroom", *(word for word in sys.argv[1:] if word != "--again")])  # which would pay twice
     make_page.of_run(outcomes, request.out, request.folder, again, request.say, is_real=account.is_real)
     if request.as_json:
         print_json_lines(map(wording.facts, outcomes))
     # A watched folder ends by a signal. A run that the signal kept from nothing ends as if there had been none.
-    if is_leaving() and not request.watch and (failed or left > 0):
+    if is_leaving() and not request.watch and (failed or left):
         return is_leaving.exit_code
     return exit_codes.REPEAT if failed else exit_codes.DONE
+
+
+def _left(items: Sequence[Item], outcomes: Sequence[Outcome]) -> list[Item]:
+    """Return the items that the run left without an outcome."""
+    known = {outcome.item.key for outcome in outcomes}
+    return [item for item in items if item.key not in known]
+
+
+def _say_what_is_left(left: Sequence[Item], jobs: EarlierJobs, request: Request) -> None:
+    """Say how many of the items were not sent, and how many an earlier run paid for."""
+    submitted = sum(map(jobs.continues, left))
+    said = [f"{len(left) - submitted} not sent, and not paid."] if len(left) > submitted else []
+    said += [f"{submitted} submitted by an earlier run, and not brought home yet."] if submitted else []
+    rest = [] if request.again else ["Run the same command again for the rest."]
+    request.say(" ".join([*said, *rest]))
 
 
 def _agree_to_pay(question: str, request: Request) -> None:

@@ -7,9 +7,10 @@ which rows still count after all processes of a run have ended, see `prepare`.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -25,6 +26,8 @@ Key = tuple[str, str]  # the pk and the sk of a row
 Row = Mapping[str, Any]  # an item in DynamoDB's typed form
 _AT_A_PROVIDER = frozenset({JobStatus.SUBMITTING, JobStatus.PROCESSING})
 _OPEN = _AT_A_PROVIDER | {JobStatus.CLAIMED, JobStatus.IN_DOUBT}
+_PAID = _AT_A_PROVIDER | {JobStatus.IN_DOUBT, JobStatus.COMPLETED}
+_ROWS_A_LINE = 1000  # of a journal that is written anew: few enough for memory, and not one fsync for each row
 LEASES = ("lease_until", "writer_until")
 
 
@@ -34,6 +37,27 @@ class Change:
 
     key: Key
     row: Row | None
+
+
+@dataclass(frozen=True)
+class JournalJob:
+    """A job as its row is: its id, its status, and the upload that it was made from."""
+
+    job_id: str
+    status: JobStatus
+    bucket: str
+    key: str
+    version: str
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether a provider has the job or may have it, and its end is awaited."""
+        return self.status in _AT_A_PROVIDER
+
+    @property
+    def may_be_charged(self) -> bool:
+        """Whether a provider has the job, had it, or may have it."""
+        return self.status in _PAID
 
 
 class Journal:
@@ -59,16 +83,20 @@ def rows_of(path: Path) -> dict[Key, Row]:
     rows: dict[Key, Row] = {}
     if not path.exists():
         return rows
-    for line in path.read_bytes().split(b"\n")[:-1]:
-        for pk, sk, row in json.loads(line):
-            rows.pop((pk, sk), None)
-            if row is not None:
-                rows[pk, sk] = row
+    with path.open("rb") as file:
+        for line in file:  # not all at once: the journal of 40,000 pictures has hundreds of megabytes
+            if not line.endswith(b"\n"):
+                break
+            for pk, sk, row in json.loads(line):
+                rows.pop((pk, sk), None)
+                if row is not None:
+                    rows[pk, sk] = row
     return rows
 
 
-def prepare(path: Path, now: datetime, simulated: Collection[str]) -> None:
-    """Make the journal ready for a new run. Call this only when no process of an earlier run is alive. Repeat safe.
+def prepare(path: Path, now: datetime, simulated: Collection[str]) -> tuple[JournalJob, ...]:
+    """Make the journal ready for a new run, and return its jobs. Call this only when no process of an earlier run is alive.
+    Repeat safe.
 
     Claimed jobs are dropped, because nothing was sent for them. Leases end now, because their owners are dead. The sweep's
     records and open circuits are dropped, because they are about the earlier run. Jobs at a provider in `simulated` are dropped
@@ -82,10 +110,13 @@ def prepare(path: Path, now: datetime, simulated: Collection[str]) -> None:
     fresh = path.with_suffix(".new")
     fresh.unlink(missing_ok=True)
     fresh.touch(mode=0o600)
+    changes = (Change(key, after_death(row, now)) for key, row in rows.items())
     with contextlib.closing(Journal(fresh)) as journal:
-        journal.append(Change(key, after_death(row, now)) for key, row in rows.items())
+        while some := list(itertools.islice(changes, _ROWS_A_LINE)):
+            journal.append(some)
     os.replace(fresh, path)
     sync_folder(path.parent)
+    return tuple(jobs_in(rows))
 
 
 def after_death(row: Row, now: datetime) -> Row:
@@ -95,15 +126,12 @@ def after_death(row: Row, now: datetime) -> Row:
     return {**row, **{name: {"S": end} for name in LEASES if _text(row, name) > end}}
 
 
-def open_keys(path: Path) -> set[str]:
-    """Return the source keys of open jobs that a provider has or may have."""
-    return {_text(row, "source_key") for key, row in rows_of(path).items() if _status(key, row) in _AT_A_PROVIDER}
-
-
-def paid_keys(path: Path) -> set[str]:
-    """Return the source keys of all jobs that a provider has, had, or may have."""
-    paid = _AT_A_PROVIDER | {JobStatus.IN_DOUBT, JobStatus.COMPLETED}
-    return {_text(row, "source_key") for key, row in rows_of(path).items() if _status(key, row) in paid}
+def jobs_in(rows: Mapping[Key, Row]) -> Iterator[JournalJob]:
+    """Yield the jobs that the rows hold."""
+    names = ("source_bucket", "source_key", "source_version")
+    for key, row in rows.items():
+        if status := _status(key, row):
+            yield JournalJob(key[0].removeprefix("JOB#"), status, *(_text(row, name) for name in names))
 
 
 def _is_of_the_run(key: Key, row: Row, simulated: Collection[str]) -> bool:

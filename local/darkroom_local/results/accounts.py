@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from darkroom_local.emulator import ledger_journal, persistence
+from darkroom_local.emulator.ledger_journal import JournalJob
 from darkroom_local.folder.earlier_results import ACCOUNT
 from darkroom_local.folder.uploads import Item
 from darkroom_local.machine.disk_sync import sync_folder
@@ -48,15 +49,17 @@ class AccountUnwritable(Exception):
 
 @dataclass(frozen=True)
 class FolderAccount:
-    """An open account: its journal, and the results that are not in the folder yet. `left_open` has the keys of pictures that an
-    earlier run left at a provider; they are uploaded first. `account_id` is part of each job's id, so that a lost submit is never
-    taken for one of another account. It is empty for an account of a version that had none."""
+    """An open account: its journal, and the results that are not in the folder yet. `jobs` are those of earlier runs.
+
+    `account_id` is part of each job's id, so that a lost submit is never taken for one of another account. It is empty for an
+    account of a version that had none.
+    """
 
     account_id: str
     root: Path
     journal: Path
     results: Path
-    left_open: frozenset[str]
+    jobs: tuple[JournalJob, ...]
 
     @property
     def is_real(self) -> bool:
@@ -72,7 +75,8 @@ class FolderAccount:
     def in_order(self, items: Iterable[Item]) -> list[Item]:
         """Return the items. Those that a provider may have come first, because a lost submit is resolved best while its picture
         is in the bucket."""
-        return sorted(items, key=lambda item: item.key not in self.left_open)
+        left_open = {job.key for job in self.jobs if job.is_under_way}
+        return sorted(items, key=lambda item: item.key not in left_open)
 
     def forget_results(self) -> None:
         """Remove the kept results. Call this once all of them are in the folder."""
@@ -83,9 +87,10 @@ class FolderAccount:
         (self.root / "work").write_text(str(folder))
 
 
-def paid_keys(out: Path, *, is_real: bool) -> set[str]:
-    """Return the keys of the pictures that a provider has or had, by the present account of `out`. Changes nothing."""
-    return ledger_journal.paid_keys(_home(out, is_real=is_real) / _JOURNAL)
+def id_of(out: Path, *, is_real: bool) -> str:
+    """Return the id of the present account of `out`, empty if it has none. Changes nothing."""
+    path = _home(out, is_real=is_real) / _ID
+    return path.read_text() if path.exists() else ""
 
 
 def rows(out: Path, *, is_real: bool = True) -> dict[ledger_journal.Key, ledger_journal.Row]:
@@ -112,14 +117,13 @@ def opened(out: Path, simulated: Collection[str], *, is_real: bool) -> Iterator[
             end_survivors(root)
             _remove_work(root / "work")
             account_id = _account_id(home)
-            ledger_journal.prepare(journal, datetime.now(UTC), simulated)
+            jobs = ledger_journal.prepare(journal, datetime.now(UTC), simulated)
             sync_folder(out.resolve())
             sync_folder(root)
         except OSError as error:
             why = f"The ledger in {str(root)!r} cannot be written: {error}."
             raise AccountUnwritable(f"{why} Nothing was sent. Mend that, then run again.") from None
-        left_open = frozenset(ledger_journal.open_keys(journal))
-        yield FolderAccount(account_id, root, journal, home / "results", left_open)
+        yield FolderAccount(account_id, root, journal, home / "results", jobs)
 
 
 def end_survivors(root: Path) -> None:

@@ -16,12 +16,14 @@ from darkroom.setting_layers import canonical
 from darkroom_local.folder import picture_sizes
 from darkroom_local.folder.uploads import Item, Sent, Source
 from darkroom_local.results import cures
-from darkroom_local.results.files import UnsafeKey, safe_target, written_whole
+from darkroom_local.results.files import InTheWay, UnsafeKey, safe_target, written_whole
 from darkroom_local.results.job_views import JobView
+from darkroom_local.results.saved_files import SavedFiles
 
 NOT_SENT = "NOT SENT"
 _MISSING = frozenset({"NoSuchKey", "404"})
 _PAY_AGAIN = "Look for the file where you moved it. With `--again`, the picture is made and paid again."
+_MAKE_WAY = "Move that file away, then run the same command without `--again`: the result waits for it."
 NOT_SAVED = "NOT SAVED"  # paid, but not in the folder
 
 
@@ -85,11 +87,11 @@ class Outcome:
         return cures.IN_DOUBT if self.job.status is JobStatus.IN_DOUBT else str(self.report.get("cure", ""))
 
 
-def fetch(s3: Any, bucket: str, sent: Sent, job: JobView, out: Path, ours: Collection[str] = frozenset()) -> Outcome:
-    """Download the result of a job into `out`, or read its failure report, and return the outcome. Repeat safe.
+def fetch(s3: Any, bucket: str, sent: Sent, job: JobView, saved: SavedFiles, ours: Collection[str]) -> Outcome:
+    """Download the result of a job into the folder of `saved`, or read its failure report, and return the outcome. Repeat safe.
 
-    If a result cannot be written, that is an outcome too, so that the results of other files are still saved. Files in `out`
-    whose keys are not in `ours` belong to the operator and are never overwritten.
+    If a result cannot be written, that is an outcome too, so that the results of other files are still saved. Files in the folder
+    whose keys are not in `ours`, and those that were edited, belong to the operator and are never overwritten.
     """
     from botocore.exceptions import ClientError  # not at the top: a command says its first line before AWS is imported
 
@@ -97,9 +99,12 @@ def fetch(s3: Any, bucket: str, sent: Sent, job: JobView, out: Path, ours: Colle
     if job.status is not JobStatus.COMPLETED or not job.output_key:
         return Outcome(item, job, size, report=_report(s3, bucket, item.key), source=sent.source)
     try:
-        target = _download(s3, bucket, job.output_key, out, ours)
+        target = _download(s3, bucket, job.output_key, saved, ours)
+    except InTheWay as error:
+        report = {"message": f"The result is paid, and not saved: {error}", "cure": _MAKE_WAY}
+        return Outcome(item, job, size, report=report, source=sent.source)
     except (OSError, UnsafeKey) as error:
-        report = {"message": f"The result is paid, but could not be written: {error}", "cure": _where_else(job)}
+        report = {"message": f"The result is paid, but could not be written: {error}", "cure": _how_to_bring(job)}
         return Outcome(item, job, size, report=report, source=sent.source)
     except ClientError as error:
         if error.response["Error"]["Code"] not in _MISSING:
@@ -122,19 +127,24 @@ def unreadable(item: Item, error: OSError) -> Outcome:
     return not_sent(item, f"The file cannot be read: {error}", "Make it readable, then run again.")
 
 
-def _where_else(job: JobView) -> str:
-    return f"Free some space or give another --out. {job.provider} keeps the result for a while (process {job.process_id})."
+def _how_to_bring(job: JobView) -> str:
+    mend = "Free some space, or make its place writable. Then run the same command without `--again`: it brings the result."
+    return f"{mend} {job.provider} keeps it for a while too (process {job.process_id})."
 
 
-def _download(s3: Any, bucket: str, key: str, out: Path, ours: Collection[str]) -> Path:
+def _download(s3: Any, bucket: str, key: str, saved: SavedFiles, ours: Collection[str]) -> Path:
     from boto3.s3.transfer import TransferConfig
 
-    target = safe_target(out, key)
+    target = safe_target(saved.folder, key)
 
     def check(partial: Path) -> None:
         # A file with the same bytes is this result. The run that saved it was killed before it could write the row.
-        if target.exists() and key not in ours and not filecmp.cmp(partial, target, shallow=False):
-            raise UnsafeKey(f"{str(target)!r} is in the way, and is no result of Darkroom.")
+        if target.exists() and not filecmp.cmp(partial, target, shallow=False):
+            if key not in ours:
+                raise InTheWay(f"{str(target)!r} is in the way, and is no result of Darkroom.")
+            if saved.is_edited(target):
+                raise InTheWay(f"{str(target)!r} is in the way: it was changed since Darkroom saved it.")
+        saved.add(target, partial)
 
     with written_whole(
         target, check

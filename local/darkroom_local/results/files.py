@@ -22,6 +22,10 @@ class UnsafeKey(Exception):
     """A result must not be written under its key, because that would lead out of the folder or replace another file."""
 
 
+class InTheWay(UnsafeKey):
+    """A file that is no result, or that was edited since it was saved, lies where a result must be written."""
+
+
 def check_targets(out: Path, key: str) -> None:
     """Raise UnsafeKey if a result of the upload, in any format, could not be written below `out`. Raises OSError if the disk
     does not take the result's name."""

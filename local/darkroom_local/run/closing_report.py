@@ -24,6 +24,10 @@ _ROWS_SHOWN = 200  # of the table, so that its sums stay on the screen; credits.
 _LEFT_SHOWN = 20
 _REASONS_SHOWN = 20  # of failures; credits.csv has all
 _NAMES_SHOWN = 3  # of files that failed alike
+WITHOUT_AGAIN = (
+    "Run the same command without --again: it brings what is open, and pays for nothing twice. A picture that was not made again "
+    "keeps its earlier result. With --again, you pay for all pictures once more."
+)
 _WIDE = 130  # columns that the whole table needs
 
 
@@ -136,20 +140,21 @@ def _reason(code: str, message: str, cure: str, keys: Sequence[str]) -> Text:
     return Text("\n".join([head, *said]))
 
 
-def left_behind(done: Sequence[Outcome], charged: Sequence[Outcome], out: Path) -> str:
+def left_behind(done: Sequence[Outcome], charged: Sequence[Outcome], out: Path, again: bool = False) -> str:
     """Return the message of a run that ended early. It says how many results are saved, what they cost, and which pictures a
-    provider has and may charge."""
+    provider has and may charge. `again` says whether the command had --again."""
     cost = dollars(_total(outcome.job.cost_usd for outcome in done))
     lines = [f"{len(done)} done for {cost} USD, in {visible(out)}."]
     if charged:
         lines.append(
-            f"{len(charged)} submitted and not finished. They may be charged. Run the same command again to get their results:"
+            f"{len(charged)} submitted and not finished. They may be charged. Run the same command "
+            f"{'without --again' if again else 'again'} to get their results:"
         )
         lines += [f"  {visible(o.item.key)}  {_process(o.job)}" for o in charged[:_LEFT_SHOWN]]
         if len(charged) > _LEFT_SHOWN:
             lines.append(f"  and {len(charged) - _LEFT_SHOWN} more, all in credits.csv")
-    lines.append("Run the same command again for the rest. It pays for nothing again that the provider's list shows.")
-    return "\n".join(lines)
+    rest = "Run the same command again for the rest. It pays for nothing again that the provider's list shows."
+    return "\n".join([*lines, WITHOUT_AGAIN if again else rest])
 
 
 def _process(job: JobView) -> str:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import contextlib
 import csv
 import errno
+import functools
 import hashlib
 import itertools
 import json
 import os
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from io import FileIO, StringIO
 from pathlib import Path
@@ -22,7 +23,7 @@ from pathlib import Path
 from darkroom.model import TERMINAL, JobStatus
 from darkroom.setting_layers import canonical
 from darkroom.timestamps import stamp
-from darkroom_local.folder.uploads import Item, source_of
+from darkroom_local.folder.uploads import Item, Source, digest_of, source_of
 from darkroom_local.results.downloads import NOT_SAVED, Outcome
 from darkroom_local.results.files import UnsafeKey, safe_target
 from darkroom_local.run import progress_display
@@ -32,6 +33,7 @@ REAL, SIMULATED = "real", "simulated"
 _COLUMNS = (
     "file", "date", "label", "job_id", "status", "provider", "model", "credits_reserved", "credits", "unit", "cost_usd",
     "from", "to", "error", "process_id", "api", "result", "source_bytes", "source_modified_ns", "settings",
+    "source", "source_sha256",
 )  # fmt: skip
 _NEEDED = frozenset(
     {
@@ -97,6 +99,8 @@ class Receipts:
             source and source.size_bytes,
             source and source.modified_ns,
             asked_for(outcome.item),
+            source and outcome.item.path.resolve(),
+            source and source.digest,
         )
 
 
@@ -113,10 +117,19 @@ def adding(out: Path, real: Collection[str] = ()) -> Iterator[Receipts]:
 
 
 def ended_jobs(out: Path, again: bool = False) -> set[str]:
-    """Return the ids of jobs that have a row with their end: a result in the folder, or the reason why there is none. With
-    `again`, also return jobs whose result could not be saved."""
+    """Return the ids of jobs that have a row with their end: a result in the folder, or the reason why there is none. A job whose
+    result could not be saved has ended once a later job brought it. With `again`, it has ended in any case."""
     words = {status.value for status in TERMINAL} | ({NOT_SAVED} if again else set())
-    return {row["job_id"] for row in _rows_of(out) if row["status"] in words}
+    ended, unsaved = set[str](), dict[tuple[str | None, ...], list[str]]()
+    for row in _rows_of(out):
+        request = (row["file"], row["settings"], row.get("source_sha256"))
+        if row["status"] in words:
+            ended.add(row["job_id"])
+        if row["status"] == NOT_SAVED:
+            unsaved.setdefault(request, []).append(row["job_id"])
+        elif row["status"] == JobStatus.COMPLETED.value:
+            ended.update(unsaved.pop(request, ()))
+    return ended
 
 
 def named_results(out: Path) -> frozenset[str]:
@@ -156,11 +169,39 @@ class Done:
             return False
         if row["api"] == SIMULATED and row["provider"] in real:
             return False
-        source = source_of(item.path.stat())
-        is_same = (row["source_bytes"], row["source_modified_ns"]) == (str(source.size_bytes), str(source.modified_ns))
+        return _is_source(row, item.path) and self._is_there(result)
+
+    def other_source(self, item: Item, results: Collection[str]) -> str:
+        """Return the path of another file whose result is in the folder under the item's key, if it is one of `results`;
+        otherwise an empty text. A file that was moved, or copied, is the same one. Rows of older versions name no path. Raises
+        OSError if the file cannot be read."""
+        for result in self._results_of.get(cell(item.key), ()):
+            row = self._by_result[result]
+            path = row.get("source") or ""
+            if not path or path == cell(item.path.resolve()) or name_in(result) not in results:
+                continue
+            if self._is_there(result) and not _is_source(row, item.path):
+                return name_in(path)
+        return ""
+
+    def _is_there(self, result: str) -> bool:
         with contextlib.suppress(UnsafeKey):
-            return is_same and safe_target(self._out, name_in(result)).is_file()
+            return safe_target(self._out, name_in(result)).is_file()
         return False
+
+
+def _is_source(row: Mapping[str, str], path: Path) -> bool:
+    """Return whether the row's result was made from this content. The file is read only if its size is the same and its time of
+    change is not: that changes with a copy, and on some disks with daylight saving. Raises OSError."""
+    source, digest = source_of(path.stat()), row.get("source_sha256")
+    if row["source_bytes"] != str(source.size_bytes):
+        return False
+    return row["source_modified_ns"] == str(source.modified_ns) or (bool(digest) and digest == _digest(path, source))
+
+
+@functools.cache  # because a run looks at its files twice before it sends them
+def _digest(path: Path, source: Source) -> str:
+    return digest_of(path)
 
 
 def asked_for(item: Item) -> str:

@@ -9,6 +9,7 @@ import contextlib
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from darkroom_local.folder.uploads import Item, Sent
 from darkroom_local.results import cloud_copies, downloads
 from darkroom_local.results.downloads import Outcome
 from darkroom_local.results.job_views import JobView, read_jobs
+from darkroom_local.results.saved_files import SavedFiles
 from darkroom_local.run import closing_report, credits_csv, intake, progress_display
 from darkroom_local.run.credits_csv import CREDITS_FILE, Receipts
 from darkroom_local.run.open_uploads import OpenUploads
@@ -76,7 +78,7 @@ def run(
         except BaseException as error:
             with contextlib.suppress(Exception, KeyboardInterrupt):  # the stack may be gone, or Ctrl-C come again
                 jobs.save_what_is_there()
-            error.add_note(jobs.left_behind())
+            error.add_note(jobs.left_behind(again))
             raise
     return jobs.outcomes
 
@@ -124,7 +126,7 @@ class _Jobs:
         wait: Callable[[float], None],
         ended: Collection[str],
     ) -> None:
-        self._ended, self._ours = ended, set(credits_csv.named_results(out))
+        self._ended, self._ours, self._files = ended, set(credits_csv.named_results(out)), SavedFiles(out)
         self._stack, self._out, self._rows, self._show, self._wait = stack, out, rows, show, wait
         self._s3: Any = stack.endpoint.client("s3")
         self._dynamodb: Any = stack.endpoint.client("dynamodb")
@@ -134,6 +136,7 @@ class _Jobs:
         self._open = OpenUploads()
         self._order: dict[str, None] = {}  # the same ids and keys, in the order of the items
         self._sending: Item | None = None
+        self._content = ""  # the digest of the item's file that is sent
         self._folder_files: dict[str, bytes] = {}  # what the input bucket has of them, by key
         self._has_lost = False
         self._look_at = self._changed_at = time.monotonic()
@@ -179,8 +182,10 @@ class _Jobs:
         self._sending = item
         try:
             self._put_folder_files(item)
-            version = version_of(item, self._stack.input_bucket, self._ended, self._stack.account_id)
-            self._note(uploads.upload(self._s3, self._stack.input_bucket, item, version))
+            self._content = uploads.digest_of(item.path)
+            stack, content = self._stack, self._content
+            version = version_of(item, content, stack.input_bucket, self._ended, stack.account_id, stack.earlier_jobs)
+            self._note(uploads.upload(self._s3, stack.input_bucket, item, version))
         except OSError as error:
             self._keep(downloads.unreadable(item, error))
         self._sending = None
@@ -238,8 +243,9 @@ class _Jobs:
                 return
             self._wait(_LOOK_SECONDS)
 
-    def left_behind(self) -> str:
-        """Return the message about a run that ended early. Each job that may be charged gets its row in `credits.csv`."""
+    def left_behind(self, again: bool) -> str:
+        """Return the message about a run that ended early; `again` as in `run`. Each job that may be charged gets its row in
+        `credits.csv`."""
         lost = [outcome for outcome in self._saved.values() if outcome.is_lost]
         unsaved = [job for job in self._views.values() if job.may_be_charged and not self._is_saved(job)]
         sent = [self._sent[job.job_id] for job in unsaved]
@@ -248,7 +254,7 @@ class _Jobs:
             for outcome in left:
                 self._rows.add(outcome)
         done = [outcome for outcome in self._saved.values() if outcome.is_completed]
-        return closing_report.left_behind(done, lost + left, self._out)
+        return closing_report.left_behind(done, lost + left, self._out, again)
 
     def _look_when_due(self) -> None:
         if time.monotonic() >= self._look_at:
@@ -275,7 +281,7 @@ class _Jobs:
     def _save(self, job: JobView) -> None:
         """Bring the job's result home and write its row. Then the cloud need not hold the picture any longer."""
         sent, stack = self._sent[job.job_id], self._stack
-        outcome = downloads.fetch(self._s3, stack.output_bucket, sent, job, self._out, self._ours)
+        outcome = downloads.fetch(self._s3, stack.output_bucket, sent, job, self._files, self._ours)
         self._keep(outcome)
         if cloud_copies.may_go(outcome):
             cloud_copies.remove(self._s3, stack.input_bucket, stack.output_bucket, sent, outcome)
@@ -284,6 +290,7 @@ class _Jobs:
     def _note(self, sent: Sent) -> None:
         if sent.job_id in self._views and self._views[sent.job_id].is_over:
             return  # the same content was sent before, and has its result
+        sent = replace(sent, source=replace(sent.source, digest=self._content))
         self._open.add(sent)
         self._order[sent.job_id] = None
         self._sent[sent.job_id], self._views[sent.job_id] = sent, JobView(sent.job_id)

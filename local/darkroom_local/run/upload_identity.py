@@ -19,15 +19,29 @@ from darkroom_local.run.credits_csv import asked_for
 _ANY_TIME = datetime.fromtimestamp(0, UTC)  # the id of a version's job does not depend on it
 
 
-def version_of(item: Item, bucket: str, ended: Collection[str], account_id: str = "") -> str:
-    """Return the version for the item's upload. It is the first version whose job is not in `ended`, because a job that has ended
-    cannot be continued, so that a new job must begin. Raises OSError if the file cannot be read."""
-    return next(version for version in _versions(item, account_id) if _job_id(bucket, item.key, version) not in ended)
+def version_of(
+    item: Item,
+    content: str,
+    bucket: str,
+    ended: Collection[str],
+    account_id: str = "",
+    known: Collection[str] = (),
+) -> str:
+    """Return the version for the item's upload, whose content has the digest `content`. A job in `ended` cannot be continued, so
+    that a new job must begin. The other jobs in `known`, by their ids, can be: the newest one is continued, because the result of
+    the one before it could not be saved."""
+    newest = ""
+    for version in _versions(item, content, account_id):
+        job_id = _job_id(bucket, item.key, version)
+        if job_id in ended:
+            continue
+        if job_id not in known:
+            return newest or version
+        newest = version
+    raise AssertionError  # there is always another version
 
 
-def _versions(item: Item, account_id: str) -> Iterator[str]:
-    with item.path.open("rb") as file:
-        content = hashlib.file_digest(file, "sha256").hexdigest()
+def _versions(item: Item, content: str, account_id: str) -> Iterator[str]:
     whose = [account_id] if account_id else []
     for time in itertools.count():
         yield hashlib.sha256(json.dumps([content, asked_for(item), time, *whose]).encode()).hexdigest()[:32]

@@ -35,6 +35,7 @@ class LocalStack:
     providers: tuple[str, ...]  # the providers that uploads may name
     cloud: Cloud | None = field(default=None, repr=False)
     account_id: str = ""  # of the account that it keeps, see `FolderAccount`; empty if it keeps none
+    earlier_jobs: frozenset[str] = frozenset()  # the ids of the jobs in that account when the stack started
 
     @property
     def input_bucket(self) -> str:
@@ -117,7 +118,9 @@ def start(
     embedded_cloud.await_ready(cloud)
     urls = {**simulator_urls, **{vendor: simulator_processes.base_url(child) for vendor, child in started.items()}}
     outputs = _install(cloud.endpoint, who, urls, parameters)
-    return LocalStack(cloud.endpoint, outputs, urls, who.providers, cloud, account.account_id if account else "")
+    account_id, jobs = (account.account_id, account.jobs) if account else ("", ())
+    earlier = frozenset(job.job_id for job in jobs)
+    return LocalStack(cloud.endpoint, outputs, urls, who.providers, cloud, account_id, earlier)
 
 
 def _install(endpoint: Endpoint, who: Cast, urls: Mapping[str, str], parameters: Mapping[str, str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Notes which results `darkroom enhance` saved in a folder, so that a newer result may replace an older one and nothing else.
+"""Notes which results Darkroom saved in a folder, so that a newer result may replace an older one and nothing else.
 
 The notes are a hidden file of the folder, a line of JSON for each result. Notes that are lost or broken only protect more files.
 """
@@ -35,6 +35,7 @@ class SavedFiles:
         with (self.folder / NOTES).open("a", encoding="utf-8") as notes:
             notes.write(f"\n{line}\n")  # on a line of its own, also after one that was cut
         self._digests[facts] = digest
+        self._by_name.setdefault(facts[0], set()).add(digest)
 
     def looks_saved(self, target: Path) -> bool:
         """Return whether the file has the size and the time of a file that was saved there. Raises OSError."""
@@ -45,12 +46,30 @@ class SavedFiles:
         digest = self._digests.get(self._facts(target))
         return digest is not None and digest == _digest(target)
 
+    def looks_edited(self, target: Path) -> bool:
+        """Return whether the notes know files that were saved there, and this is none of them. It is read only if it has not the
+        size and the time of one. Raises OSError."""
+        return self._name(target) in self._by_name and not self.looks_saved(target) and self.is_edited(target)
+
+    def is_edited(self, target: Path) -> bool:
+        """Return whether the notes know files that were saved there, and this is none of them, byte for byte. Raises OSError."""
+        digests = self._by_name.get(self._name(target))
+        return digests is not None and _digest(target) not in digests
+
     def _facts(self, target: Path) -> tuple[str, int, int]:
         stat = target.stat()
         return self._name(target), stat.st_size, stat.st_mtime_ns
 
     def _name(self, target: Path) -> str:
         return target.relative_to(self._base).as_posix()
+
+    @cached_property
+    def _by_name(self) -> dict[str, set[str]]:
+        """The digests of all files that were saved at a path."""
+        found: dict[str, set[str]] = {}
+        for (name, _, _), digest in self._digests.items():
+            found.setdefault(name, set()).add(digest)
+        return found
 
     @cached_property
     def _digests(self) -> dict[tuple[str, int, int], str]:
