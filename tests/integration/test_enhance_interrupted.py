@@ -349,7 +349,7 @@ def test_after_again_the_command_without_it_is_named_and_pays_nothing_twice(
     with monkeypatch.context() as patch:
         patch.setattr(batch_reader, "pause", interrupt)
         done = run("enhance", str(photos), "--again", "--watch")
-    assert "The same command without --again follows them and pays for nothing twice" in done.stderr
+    assert "The same command without --again follows them, and sends only what was not sent" in done.stderr
     assert "The same command again" not in done.stderr
     sent = versions(application)
     monkeypatch.setattr(batch_reader, "pause", working(application))

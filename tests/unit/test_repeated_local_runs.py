@@ -193,7 +193,9 @@ def test_a_run_that_is_ended_names_the_command_that_pays_nothing_twice(tmp_path:
     said = closing_report.left_behind([], [open_job], tmp_path, again)
     assert ("Run the same command without --again to get their results" in said) == again
     assert ("Run the same command again to get their results" in said) != again
-    assert ("Run the same command again for the rest. It pays for nothing twice." in said) != again
+    assert (
+        "Run the same command again for the rest. It pays for nothing again that the provider's list shows." in said
+    ) != again
 
 
 @pytest.mark.parametrize("change", [["--again"], ["--set", "scale=4"], []])
