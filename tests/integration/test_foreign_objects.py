@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from tests.fakes.application import MONTH, ApplicationUnderTest, picture
-from tests.fakes.aws_account import OUTPUT, Cloud
+from tests.fakes.aws_account import OUTPUT, TABLE, Cloud
 from tests.integration.time_support import Replaced
 
 from darkroom import output_keys
@@ -115,3 +115,38 @@ def test_an_object_that_may_not_be_read_is_told_by_finalize_and_taken_for_foreig
 
 def _forbidden(**parameters: Any) -> None:
     raise ClientError({"Error": {"Code": "403", "Message": "Forbidden"}}, "HeadObject")
+
+
+def set_back(application: ApplicationUnderTest) -> None:
+    """Set the ledger back to a time before the upload, as point-in-time recovery does."""
+    for row in application.cloud.rows():
+        application.cloud.dynamodb.delete_item(TableName=TABLE, Key={"pk": row["pk"], "sk": row["sk"]})
+
+
+def test_an_upload_whose_own_result_is_there_is_not_paid_again_after_the_ledger_was_set_back(
+    application: ApplicationUnderTest,
+) -> None:
+    upload = application.cloud.put("a.jpg", picture())
+    job = application.complete(upload)
+    set_back(application)
+    application.deliver(upload)
+    again, report = application.job(), application.cloud.report("a.jpg")
+    assert (again.job_id, again.status, again.error_code) == (
+        job.job_id,
+        JobStatus.REJECTED,
+        ErrorCode.OUTPUT_COLLISION,
+    )
+    assert (application.provider.charged, application.cloud.budget("topaz", MONTH)) == (1, {})
+    assert report is not None
+    assert "the result of this very upload is in the output bucket" in report["message"]
+    assert "you have it" in report["cure"]
+
+
+def test_a_run_that_a_person_asks_for_replaces_the_upload_s_own_result(application: ApplicationUnderTest) -> None:
+    upload = application.cloud.put("a.jpg", picture())
+    application.complete(upload)
+    set_back(application)
+    application.deliver(upload)
+    application.operate.rerun("a.jpg")
+    application.sweep_and_deliver()
+    assert (application.job().status, application.job().run) == (JobStatus.PROCESSING, 2)

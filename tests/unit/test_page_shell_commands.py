@@ -32,7 +32,7 @@ STANDS_FOR = {
     "holiday/": HERE,
 }  # fmt: skip
 # Operations of the AWS CLI that are no operations of the service: they do several requests.
-CUSTOM = {("cloudformation", "deploy"), ("s3api", "wait")}
+CUSTOM = {("cloudformation", "deploy"), ("dynamodb", "wait"), ("s3api", "wait")}
 CLI_WIDE = {"--query", "--output", "--region", "--profile"}
 
 

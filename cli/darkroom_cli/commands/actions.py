@@ -46,7 +46,7 @@ Force = Annotated[
     bool,
     typer.Option(
         "--force",
-        help="With --adopt: even if the provider's list does not show the process. With --resubmit: without reading the list.",
+        help="With --adopt: even if the provider's list does not show the process. With --resubmit: though the list is no proof.",
     ),
 ]
 Resubmit = Annotated[

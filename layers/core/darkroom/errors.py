@@ -119,7 +119,7 @@ CURES: dict[ErrorCode, str] = {
     ),
     ErrorCode.OUTPUT_COLLISION: (
         "Rename one of the two sources, or give them different output formats. If the message names an object that Darkroom did "
-        "not write, move that object away or upload under another key."
+        "not write, move that object away or upload under another key. If it names the result of this very upload, you have it."
     ),
 }
 
@@ -171,7 +171,8 @@ class BudgetExceeded(Refusal):
 
 
 class OutputCollision(Refusal):
-    """Another source has claimed the output key, or an object stands there that Darkroom did not write."""
+    """Another source has claimed the output key, or an object stands there: one that Darkroom did not write, or the upload's own
+    result, of which the ledger does not know."""
 
     code = ErrorCode.OUTPUT_COLLISION
 

@@ -32,7 +32,7 @@ from darkroom.errors import (
 from darkroom.model import LEASE_MARGIN, ImageFacts, Job, Plan, SourceObject, Submission
 from darkroom.pipeline.callback_request import CallbackRequest
 from darkroom.pipeline.circuit_breaker import RETRY_AFTER, Admitted, Blocked, CircuitBreaker
-from darkroom.pipeline.foreign_objects import refuse_foreign_object
+from darkroom.pipeline.foreign_objects import refuse_standing_object
 from darkroom.pipeline.in_doubt_lookup import InDoubt
 from darkroom.pipeline.message_outcomes import Done, Outcome, RetryLater
 from darkroom.pipeline.process_binding import Binding
@@ -140,7 +140,7 @@ class Dispatch:
         if plan.send_mode.by_link:
             output_keys.check_key_fits_a_link(source.key)
         # The likeliest key only: where the provider gives another format, a foreign object sends the result to a versioned key.
-        refuse_foreign_object(self.outputs, self.ledger, keys[0])
+        refuse_standing_object(self.outputs, self.ledger, job, keys[0])
         for key in keys:
             self.ledger.claim_output(job, self.outputs.bucket, key)
         return self.ledger.reserve(job, plan, self.outputs.bucket, keys[0], fingerprint, self.clock())
