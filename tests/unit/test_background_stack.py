@@ -75,3 +75,16 @@ def test_that_the_real_api_charges_is_said_where_eval_does_not_hide_it(
     answer = CliRunner().invoke(app, ["local", "up", "--state", str(tmp_path / "new")])
     assert "the real Topaz API, which charges you" in answer.stderr
     assert "charges" not in answer.stdout
+
+
+def test_up_does_not_replace_a_stack_of_the_real_api_of_which_a_part_still_runs(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note = json.loads((state / "stack.json").read_text())
+    options = {"the real key": "one with the fingerprint 0123456789ab"}
+    (state / "stack.json").write_text(json.dumps(note | {"pids": note["pids"] | {"gone": 2**30}, "options": options}))
+    monkeypatch.setattr(background, "down", lambda _: pytest.fail("the stack was deleted"))
+    answer = CliRunner().invoke(app, ["local", "up", "--state", str(state)])
+    assert answer.exit_code == 1
+    assert "may hold jobs that the real API charged" in answer.stderr
+    assert "darkroom local down" in answer.stderr

@@ -19,7 +19,7 @@ from typing import Any
 
 from darkroom_local.emulator.embedded_cloud import Endpoint
 from darkroom_local.machine import child_processes
-from darkroom_local.machine.child_processes import Child
+from darkroom_local.machine.child_processes import Child, ChildFailed
 from darkroom_local.stack import simulator_processes
 from darkroom_local.stack.local_stack import LocalStack, start
 from darkroom_local.stack.provider_choice import cast
@@ -47,11 +47,17 @@ def up(
 ) -> Standing:
     """Return the stack of the state folder. Start the stack if it does not run. Repeat safe.
 
-    Raises ChildFailed, DeploymentFailed, UnknownVendor. After an error, no process of the stack runs.
+    Raises ChildFailed, DeploymentFailed, UnknownVendor. After an error, no process of the stack runs, but for one: a stack with a
+    real key of which only a part still runs is left as it is, because its ledger may hold paid jobs.
     """
     note, asked = _read(state), _options(topaz_api_key, speed, faults, parameters or {})
     if note is not None and _is_alive(note):
         return Standing(_stack_of(note), started=False, differs=_differences(note.get("options", {}), asked))
+    if note is not None and _has_a_real_key(note) and _is_any_alive(note):
+        raise ChildFailed(
+            "A process of the local stack has ended, but not all of it, and it may hold jobs that the real API charged. Save the "
+            "results that you need. Then run `darkroom local down`, which deletes the stack, and this command again."
+        )
     down(state)
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     work = state.resolve() / _WORK  # an absolute path, because the children run there
@@ -129,6 +135,14 @@ def _stack_of(note: Mapping[str, Any]) -> LocalStack:
 
 def _is_alive(note: Mapping[str, Any]) -> bool:
     return all(child_processes.is_running(pid, marker) for marker, pid in note["pids"].items())
+
+
+def _is_any_alive(note: Mapping[str, Any]) -> bool:
+    return any(child_processes.is_running(pid, marker) for marker, pid in note["pids"].items())
+
+
+def _has_a_real_key(note: Mapping[str, Any]) -> bool:
+    return str(note.get("options", {}).get("the real key", "none")) != "none"
 
 
 def _end(pids: Mapping[str, int]) -> None:
