@@ -53,7 +53,7 @@ class Place:
     """Where a result goes: its key, whether that is the job's own output key, and the object that it replaces there."""
 
     key: str
-    newest: bool  # False = under a versioned key
+    is_own_key: bool  # False = a versioned key, because something else stands at the job's own one
     standing: StandingObject | None
     notes: str | None = None  # what the result does not have of its source
 
@@ -79,7 +79,7 @@ class Delivery:
         credits = charged_credits(job, progress)
         known = self._known_key(job)
         expected = known or job.require_dispatch().output_key
-        place = self._take_place(job, expected, credits, lasting=known is not None)
+        place = self._place_for(job, expected, credits, holds_key=known is not None)
         try:
             if not _is_result_of(place.standing, job):
                 place = self._copy_result(job, provider, progress, place)
@@ -96,7 +96,11 @@ class Delivery:
                 raise
             return self.fail_as_lost(job, credits, str(silent))
         completed = self.settlement.complete(
-            job, credits, place.key, superseded=not place.newest, notes=place.notes or _notes_of(place.standing, job)
+            job,
+            credits,
+            place.key,
+            superseded=not place.is_own_key,
+            notes=place.notes or _notes_of(place.standing, job),
         )
         process = job.require_process()
         if process.staged:  # only now, because before it may have been the only copy that no other job can overwrite
@@ -125,20 +129,20 @@ class Delivery:
         places = ((key, place) for key in keys for place in (key, output_keys.superseded_key(key, job.job_id)))
         return next((key for key, place in places if self._is_at(place, job)), None)
 
-    def _take_place(self, job: Job, key: str, credits: Decimal, *, lasting: bool = True) -> Place:
-        """Make this job the only writer of the key. Return where to write: under a versioned key if the result of a newer version
-        or a foreign object is at the key.
+    def _place_for(self, job: Job, key: str, credits: Decimal, *, holds_key: bool = True) -> Place:
+        """Record the charge, and make this job the only writer of the key while its lease lasts. Return where to write: under a
+        versioned key if the result of a newer version or a foreign object is at the key.
 
-        If `lasting` is false, only the charge is recorded, and other jobs may write the key.
+        If `holds_key` is false, other jobs may write the key.
         """
         now = self.clock()
-        until = job.lease_until if lasting else None
+        until = job.lease_until if holds_key else None
         if self.ledger.lock_output(job, key, credits, now, until or now):
             standing = self.outputs.find(key)
             if not is_foreign(standing, self.ledger, self.outputs.bucket, key):
-                return Place(key, newest=True, standing=standing)
+                return Place(key, is_own_key=True, standing=standing)
         versioned = output_keys.superseded_key(key, job.job_id)
-        return Place(versioned, newest=False, standing=self.outputs.find(versioned))
+        return Place(versioned, is_own_key=False, standing=self.outputs.find(versioned))
 
     def _is_at(self, key: str, job: Job) -> bool:
         """Return whether the object at that key is the result of the job's process."""
@@ -172,7 +176,7 @@ class Delivery:
             facts = check_result(link, job, progress)
             if job.require_dispatch().output_format == ANY_FORMAT:
                 base = output_keys.result_base(job)
-                place = self._take_place(job, output_keys.key_in_format(base, facts.format), credits)
+                place = self._place_for(job, output_keys.key_in_format(base, facts.format), credits)
                 if _is_result_of(place.standing, job):
                     return place
             source = self._find_source(job)
