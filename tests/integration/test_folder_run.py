@@ -8,11 +8,12 @@ import csv
 import hashlib
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from tests.fakes.aws_account import OUTPUT, TABLE, Cloud
+from tests.fakes.aws_account import INPUT, OUTPUT, TABLE, Cloud
 from tests.integration.folder_run_support import Room, Silent, interrupt, made
 
 from darkroom_local.folder.earlier_results import NOTES
@@ -249,3 +250,21 @@ def test_what_arrives_during_a_run_is_sent_and_a_changed_file_is_another_job(roo
     outcomes = run(room.stack, arrivals(), room.out, cast(Any, Silent()), time.sleep)
     assert [outcome.is_completed for outcome in outcomes] == [True, True]
     assert (room.out / "a.jpg").read_bytes() == b"better still"
+
+
+def test_a_folder_file_that_is_removed_during_a_run_no_longer_counts_in_the_bucket(room: Room) -> None:
+    (room.folder / "in").mkdir()
+    (before, after) = room.items("in/a.jpg", "in/b.jpg")
+    with_files = replace(before, files=(("in/darkroom.toml", b'model = "Redefine"'), ("darkroom.toml", b"scale = 2")))
+    without = replace(after, files=(("darkroom.toml", b"scale = 2"),))
+    kept: list[list[str]] = []
+
+    def arrivals() -> Iterator[Item | None]:
+        for item in (with_files, without, with_files):
+            yield item
+            listed = room.account.s3.list_objects_v2(Bucket=INPUT)["Contents"]
+            kept.append([one["Key"] for one in listed if one["Key"].endswith("darkroom.toml")])
+            room.row(item.key, "FAILED")
+
+    run(room.stack, arrivals(), room.out, cast(Any, Silent()), time.sleep)
+    assert kept == [["darkroom.toml", "in/darkroom.toml"], ["darkroom.toml"], ["darkroom.toml", "in/darkroom.toml"]]
