@@ -144,7 +144,7 @@ def _checked(request: Request, parameters: Mapping[str, str]) -> tuple[Cast, lis
 
 
 def _presets(folder: Path) -> dict[str, Mapping[str, str]]:
-    """Return the presets of the folder's `darkroom.toml` files. Raises UnusableSetting if one of the files is wrong."""
+    """Return the presets of the folder's `darkroom.toml` files. Raises UnusableSetting if one of them is wrong or unreadable."""
     try:
         return rules.presets_below(folder)
     except rules.WrongFile as wrong:
