@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -88,7 +89,9 @@ def run_folder(request: Request) -> int:
         question.append("Each picture that is added later goes to the real API too, and is paid, until Ctrl-C.")
     _agree_to_pay("\n".join(filter(None, question)), request)
     del rows  # which take much memory after 40,000 pictures
-    with accounts.opened(request.out, who.simulated, is_real=bool(real)) as account:
+    hours = parameters.get("JobDeadlineHours")
+    deadline = timedelta(hours=float(hours)) if hours else ledger_journal.DEADLINE
+    with accounts.opened(request.out, who.simulated, is_real=bool(real), deadline=deadline) as account:
         if request.watch:
             return _run(request, parameters, account, _arrivals(request, parameters, account, real))
         # The files are checked once more, because another run may have ended since the first check.

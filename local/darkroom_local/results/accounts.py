@@ -17,7 +17,7 @@ import time
 import uuid
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from darkroom_local.emulator import ledger_journal, persistence
@@ -102,12 +102,14 @@ def rows(out: Path, *, is_real: bool = True) -> dict[ledger_journal.Key, ledger_
 
 
 @contextlib.contextmanager
-def opened(out: Path, simulated: Collection[str], *, is_real: bool) -> Iterator[FolderAccount]:
+def opened(
+    out: Path, simulated: Collection[str], *, is_real: bool, deadline: timedelta = ledger_journal.DEADLINE
+) -> Iterator[FolderAccount]:
     """Open the saved state of the results folder `out` for the length of the `with` block, and create it if it does not
     exist. First kill the processes that are left over from a run that was killed.
 
-    Runs with a real key and simulated runs have separate accounts, so that simulated money never counts. Raises AccountInUse,
-    AccountUnwritable.
+    `deadline` is that of the new run's jobs. Runs with a real key and simulated runs have separate accounts, so that simulated
+    money never counts. Raises AccountInUse, AccountUnwritable.
     """
     home = _home(out, is_real=is_real)
     root, journal = home.parent, home / _JOURNAL
@@ -119,7 +121,7 @@ def opened(out: Path, simulated: Collection[str], *, is_real: bool) -> Iterator[
             end_survivors(root)
             _remove_work(root / "work")
             account_id = _account_id(home)
-            jobs = ledger_journal.prepare(journal, datetime.now(UTC), simulated)
+            jobs = ledger_journal.prepare(journal, datetime.now(UTC), simulated, deadline)
             sync_folder(out.resolve())
             sync_folder(root)
         except OSError as error:
