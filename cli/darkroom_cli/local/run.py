@@ -159,7 +159,7 @@ def _run(
 ) -> int:
     if request.watch:
         request.say("Waiting for new pictures too. Press Ctrl-C to end.")
-    if not request.key:  # with one, the question says so
+    if not request.key and (not isinstance(files, Screened) or files.to_do):  # with a key, the question says so
         request.say(f"Starting {wording.providers(None)} …")
     console = progress_display.console(stderr=request.as_json)
     stack = local_stack(
