@@ -82,6 +82,7 @@ class SimpleProvider:
     lists: bool = True
     eta_after: timedelta = timedelta(seconds=30)
     listed_after: timedelta = timedelta(0)
+    list_reach: timedelta = timedelta.max  # the list has no older processes
     refusals: list[DarkroomError] = field(default_factory=list)
     losses: list[BaseException] = field(default_factory=list)
     # The errors that calls other than submit raise next, by the name of the call.
@@ -146,7 +147,12 @@ class SimpleProvider:
         self._fault("find")
         if not self.lists:
             return None
-        shown = [p for p in self.processes.values() if since <= p.created_at <= self.clock() - self.listed_after]
+        shown = [
+            p
+            for p in self.processes.values()
+            if since <= p.created_at <= self.clock() - self.listed_after
+            and self.clock() - p.created_at <= self.list_reach
+        ]
         return tuple(
             FoundProcess(
                 p.process_id, str(p.handle), p.progress.state, p.progress.eta, p.created_at, p.progress.credits

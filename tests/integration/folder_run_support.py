@@ -11,6 +11,7 @@ from typing import Any, cast
 import boto3
 from tests.fakes.aws_account import INPUT, OUTPUT, REGION, TABLE, Cloud
 
+from darkroom.output_keys import RECEIPT_JOB
 from darkroom_local.folder.uploads import Item, job_id
 from darkroom_local.results import downloads
 from darkroom_local.run.folder_run import run
@@ -90,8 +91,13 @@ class Room:
         self.account.dynamodb.put_item(TableName=TABLE, Item={name: {"S": value} for name, value in item.items()})
 
     def completes(self, key: str, output_key: str = "") -> None:
-        self.account.s3.put_object(Bucket=OUTPUT, Key=output_key or key, Body=b"better " + key.encode())
+        self.result(key, b"better " + key.encode(), output_key)
         self.row(key, "COMPLETED", output_key=output_key or key)
+
+    def result(self, key: str, body: bytes, output_key: str = "") -> None:
+        """Put the result of the job of the newest version of `key`, with its receipt."""
+        receipt = {RECEIPT_JOB: self.job_id(key)}
+        self.account.s3.put_object(Bucket=OUTPUT, Key=output_key or key, Body=body, Metadata=receipt)
 
     def statuses(self) -> dict[str, str]:
         with (self.out / "credits.csv").open(newline="") as file:

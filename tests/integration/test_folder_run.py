@@ -8,13 +8,15 @@ import csv
 import hashlib
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from tests.fakes.aws_account import OUTPUT, TABLE, Cloud
+from tests.fakes.aws_account import INPUT, OUTPUT, TABLE, Cloud
 from tests.integration.folder_run_support import Room, Silent, interrupt, made
 
+from darkroom.output_keys import RECEIPT_JOB
 from darkroom_local.folder.earlier_results import NOTES
 from darkroom_local.folder.uploads import Item
 from darkroom_local.run.credits_csv import Unwritable
@@ -59,9 +61,9 @@ def test_a_result_that_was_edited_is_not_replaced_and_the_new_one_waits(room: Ro
     other.path.write_bytes(b"edited")
 
     def moment() -> None:
-        room.account.s3.put_object(Bucket=OUTPUT, Key="b.jpg", Body=b"newer")
+        room.result("b.jpg", b"newer")
         room.row("b.jpg", "COMPLETED", output_key="b.jpg")
-        room.account.s3.put_object(Bucket=OUTPUT, Key="a.jpg", Body=b"newer")
+        room.result("a.jpg", b"newer")
         room.row("a.jpg", "COMPLETED", output_key="a.jpg")
 
     edited, replaced = room.run([item, other], moment)
@@ -243,9 +245,51 @@ def test_what_arrives_during_a_run_is_sent_and_a_changed_file_is_another_job(roo
         assert (room.out / "a.jpg").read_bytes() == b"better a.jpg"
         (room.folder / "a.jpg").write_bytes(b"edited")
         yield first
-        room.account.s3.put_object(Bucket=OUTPUT, Key="a.jpg", Body=b"better still")
+        room.result("a.jpg", b"better still")
         room.row("a.jpg", "COMPLETED", output_key="a.jpg")
 
     outcomes = run(room.stack, arrivals(), room.out, cast(Any, Silent()), time.sleep)
     assert [outcome.is_completed for outcome in outcomes] == [True, True]
     assert (room.out / "a.jpg").read_bytes() == b"better still"
+
+
+def test_a_folder_file_that_is_removed_during_a_run_no_longer_counts_in_the_bucket(room: Room) -> None:
+    (room.folder / "in").mkdir()
+    (before, after) = room.items("in/a.jpg", "in/b.jpg")
+    with_files = replace(before, files=(("in/darkroom.toml", b'model = "Redefine"'), ("darkroom.toml", b"scale = 2")))
+    without = replace(after, files=(("darkroom.toml", b"scale = 2"),))
+    kept: list[list[str]] = []
+
+    def arrivals() -> Iterator[Item | None]:
+        for item in (with_files, without, with_files):
+            yield item
+            listed = room.account.s3.list_objects_v2(Bucket=INPUT)["Contents"]
+            kept.append([one["Key"] for one in listed if one["Key"].endswith("darkroom.toml")])
+            room.row(item.key, "FAILED")
+
+    run(room.stack, arrivals(), room.out, cast(Any, Silent()), time.sleep)
+    assert kept == [["darkroom.toml", "in/darkroom.toml"], ["darkroom.toml"], ["darkroom.toml", "in/darkroom.toml"]]
+
+
+def test_of_two_unsaved_results_at_one_key_each_job_gets_its_own(room: Room) -> None:
+    def moment() -> None:
+        room.completes("a.jpg", "both.jpg")
+        others = {RECEIPT_JOB: "f" * 32}
+        room.account.s3.put_object(Bucket=OUTPUT, Key="both.jpg", Body=b"another job's", Metadata=others)
+
+    (outcome,) = room.run(room.items("a.jpg"), moment)
+    assert outcome.is_completed
+    assert (room.out / "both.jpg").read_bytes() == b"better a.jpg"
+    (left,) = room.account.s3.list_object_versions(Bucket=OUTPUT, Prefix="both.jpg")["Versions"]
+    assert room.account.s3.get_object(Bucket=OUTPUT, Key="both.jpg")["VersionId"] == left["VersionId"]
+
+
+def test_the_result_of_another_job_at_the_key_is_not_taken_for_a_lost_one(room: Room) -> None:
+    def moment() -> None:
+        others = {RECEIPT_JOB: "f" * 32}
+        room.account.s3.put_object(Bucket=OUTPUT, Key="a.jpg", Body=b"another job's", Metadata=others)
+        room.row("a.jpg", "COMPLETED", output_key="a.jpg")
+
+    (outcome,) = room.run(room.items("a.jpg"), moment)
+    assert (outcome.word, outcome.message.partition(",")[0]) == ("NOT SAVED", "An earlier run paid for the result")
+    assert not (room.out / "a.jpg").exists()

@@ -12,7 +12,7 @@ import pytest
 from tests.fakes.aws_account import INPUT, OUTPUT, Cloud
 from tests.integration.folder_run_support import Room, Silent, interrupt, made
 
-from darkroom import output_keys
+from darkroom.output_keys import RECEIPT_JOB
 from darkroom_local.folder.uploads import Item
 from darkroom_local.run import folder_run
 from darkroom_local.run.folder_run import run
@@ -32,11 +32,10 @@ def versions(room: Room, bucket: str) -> list[str]:
     return [one["Key"] for one in room.account.s3.list_object_versions(Bucket=bucket).get("Versions", [])]
 
 
-def gets_result(room: Room, key: str, job: str = "", receipt: str = "") -> None:
+def gets_result(room: Room, key: str, job: str = "") -> None:
     """Let a job complete: by default that of the newest version, with a result that has its receipt."""
     job = job or room.job_id(key)
-    metadata = {output_keys.RECEIPT_JOB: receipt or job}
-    room.account.s3.put_object(Bucket=OUTPUT, Key=key, Body=b"better", Metadata=metadata)
+    room.account.s3.put_object(Bucket=OUTPUT, Key=key, Body=b"better", Metadata={RECEIPT_JOB: job})
     room.row(key, "COMPLETED", job_id=job, output_key=key)
 
 
@@ -56,7 +55,8 @@ def test_what_may_still_be_needed_stays_in_the_cloud(room: Room) -> None:
 
     def moment() -> None:
         gets_result(room, "lost.jpg")
-        gets_result(room, "replaced.jpg", receipt="another job")
+        gets_result(room, "replaced.jpg")
+        room.account.s3.put_object(Bucket=OUTPUT, Key="replaced.jpg", Body=b"x", Metadata={RECEIPT_JOB: "another job"})
         room.row("doubt.jpg", "IN_DOUBT")
         room.row("waits.jpg", "CLAIMED", error_code="OutOfCredits")
 

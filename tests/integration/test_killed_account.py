@@ -88,10 +88,15 @@ class Folder:
             yield application
 
     def is_killed_and_repeated(
-        self, *, accepted: bool, new_key: bool = False, tables: type[_Tables] = _Tables
+        self,
+        *,
+        accepted: bool,
+        new_key: bool = False,
+        after: timedelta = timedelta(0),
+        tables: type[_Tables] = _Tables,
     ) -> tuple[int, JobStatus]:
-        """Kill a run before or after the provider accepts the picture, and repeat it. Return what was charged, and the job's
-        status."""
+        """Kill a run before or after the provider accepts the picture, and repeat it `after` that. Return what was charged, and
+        the job's status."""
         with self.run(tables) as application:
             upload = application.cloud.put("a.jpg", picture())
             kill(application, "provider", "submit", after=accepted)
@@ -99,6 +104,7 @@ class Folder:
                 application.submit(upload)
         if new_key:
             self.provider.key, self.provider.listed_after = "another key", timedelta(days=1)  # another account's list
+        self.clock.advance(after)
         with self.run(tables) as application:
             application.deliver(upload)
             self.provider.become(ProcessState.COMPLETED)
@@ -122,6 +128,18 @@ def test_a_submit_that_was_killed_is_paid_once(folder: Folder, accepted: bool) -
 
 def test_with_another_key_than_the_killed_runs_the_job_is_left_in_doubt(folder: Folder) -> None:
     assert folder.is_killed_and_repeated(accepted=True, new_key=True) == (1, JobStatus.IN_DOUBT)
+
+
+def test_a_submit_that_never_arrived_is_sent_once_also_by_a_run_after_its_deadline(folder: Folder) -> None:
+    assert folder.is_killed_and_repeated(accepted=False, after=timedelta(days=2)) == (1, JobStatus.COMPLETED)
+
+
+def test_a_submit_that_arrived_and_is_older_than_the_list_is_left_in_doubt_with_its_reservation(folder: Folder) -> None:
+    folder.provider.list_reach = timedelta(days=7)
+    assert folder.is_killed_and_repeated(accepted=True, after=timedelta(days=8)) == (1, JobStatus.IN_DOUBT)
+    (job,) = ledger_journal.jobs_in(ledger_journal.rows_of(folder.journal))
+    month = ledger_journal.rows_of(folder.journal)["BUDGET#topaz", f"{folder.clock():%Y-%m}"]
+    assert (job.may_be_charged, month["reserved"]["N"], month["jobs"]["N"]) == (True, "1", "1")
 
 
 def test_seeded_a_journal_written_after_the_call_is_noticed(folder: Folder) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from darkroom_local.emulator.ledger_journal import rows_of
-from darkroom_local.emulator.persistence import _Tables
+from darkroom_local.emulator.persistence import _keep_results, _Tables
 
 
 class Service(SimpleNamespace):
@@ -56,6 +56,32 @@ def test_a_new_emulator_has_the_rows_of_the_one_that_was_killed(tmp_path: Path) 
         asyncio.run(service.handle_request({"S": "y"}))
     assert service.items["JOB#old", "JOB"] == {"S": "x"}
     assert rows_of(path) == service.items
+
+
+def test_the_emulator_ends_before_it_keeps_a_result_where_its_folder_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ends(code: int) -> None:
+        raise SystemExit(code)
+
+    def persist(bucket: str, key: str, obj: dict[str, Any]) -> None:
+        (results / key).parent.mkdir(parents=True, exist_ok=True)
+        (results / key).write_bytes(obj["body"])
+        obj["body"] = None
+
+    results = tmp_path / "out" / "results"
+    results.mkdir(parents=True)
+    s3 = SimpleNamespace(
+        _persist_object=persist, _persist_displaced_version=None, handle_request=None, _object_versions={}
+    )
+    _keep_results(s3, results)
+    s3._persist_object("outputbucket", "a.jpg", {"body": b"paid"})
+    assert (results / "a.jpg").read_bytes() == b"paid"
+    (tmp_path / "out").rename(tmp_path / "renamed")
+    monkeypatch.setattr("os._exit", ends)
+    with pytest.raises(SystemExit):
+        s3._persist_object("outputbucket", "b.jpg", {"body": b"paid"})
+    assert not results.exists()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")

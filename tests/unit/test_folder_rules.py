@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import re
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
+from darkroom_cli.main import app
 from darkroom_local.folder import left_out, plans
+from darkroom_local.folder.hot_folder import patient
 from darkroom_local.folder.rules import presets_below
 from darkroom_local.folder.uploads import Item, UnusableSetting, items_in
 from darkroom_local.run import option_checks, price_estimate, screening
@@ -41,6 +47,41 @@ def test_a_wrong_file_ends_the_command_before_anything_starts(folder: Path) -> N
     (folder / "shop/darkroom.toml").write_text("sclae = 2")
     with pytest.raises(UnusableSetting, match=r"shop/darkroom[.]toml: sclae='2' is not known; did you mean scale"):
         items(folder)
+
+
+@pytest.fixture
+def unreadable(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the path of a file whose owner forbids to read it. Opening is a stand-in, because no file is forbidden to root."""
+    forbidden, opens = folder / "shop/darkroom.toml", Path.open
+    forbidden.write_text("scale = 2")
+
+    def denied(path: Path, *given: Any, **more: Any) -> Any:
+        if path == forbidden:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return opens(path, *given, **more)
+
+    monkeypatch.setattr(Path, "open", denied)
+    return forbidden
+
+
+@pytest.mark.usefixtures("unreadable")
+def test_a_file_that_cannot_be_read_ends_the_command_with_its_name_and_what_to_do(folder: Path) -> None:
+    says = r"shop/darkroom[.]toml: it cannot be read \(Permission denied\); make it readable, or move it away"
+    with pytest.raises(UnusableSetting, match=says):
+        items(folder)
+    ended = CliRunner().invoke(app, ["local", "run", str(folder), "--out", str(folder.with_name("out"))])
+    assert ended.exit_code == 2
+    assert re.search(f"^{says}", ended.output, re.MULTILINE)
+
+
+@pytest.mark.usefixtures("unreadable")
+def test_a_watch_waits_while_a_file_cannot_be_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    find = patient(lambda: items_in(folder, {}), said.append)
+    assert [find(), find()] == [[], []]
+    assert [line.partition(":")[0] for line in said] == ["shop/darkroom.toml"]
+    monkeypatch.undo()
+    assert len(find()) == 2
 
 
 def test_another_file_makes_another_job(folder: Path) -> None:

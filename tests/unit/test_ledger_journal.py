@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import tracemalloc
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from darkroom_local.emulator.ledger_journal import Change, Journal, Row, jobs_in, prepare, rows_of
+from darkroom_local.emulator.ledger_journal import DEADLINE, Change, Journal, Row, jobs_in, prepare, rows_of
+from darkroom_local.stack.deployment import read_template
+from darkroom_local.stack.packaging import find_application
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 LATER = "2026-11-29T12:05:00.000Z"
@@ -71,6 +73,19 @@ def test_the_lease_of_a_dead_worker_is_over_and_the_grace_is_counted_from_its_en
     # 12:00 less the 20 s by which two workers' clocks may differ, which the lookup adds: here is one clock.
     assert rows_of(path)["JOB#a", "JOB"]["lease_until"]["S"] == "2026-11-29T11:59:40.000Z"
     assert [(job.key, job.is_under_way) for job in jobs_in(rows_of(path))] == [("a.jpg", True)]
+
+
+def test_the_deadline_of_a_submit_without_an_answer_begins_anew_and_that_of_a_process_does_not(path: Path) -> None:
+    unanswered, bound = job("SUBMITTING", deadline_at=LATER), job("PROCESSING", deadline_at=LATER)
+    written(path, {("JOB#a", "JOB"): unanswered, ("JOB#b", "JOB"): bound})
+    prepare(path, NOW, (), timedelta(hours=2))
+    until = {key[0]: row["deadline_at"]["S"] for key, row in rows_of(path).items()}
+    assert until == {"JOB#a": "2026-11-29T14:00:00.000Z", "JOB#b": LATER}
+
+
+def test_the_deadline_that_a_run_has_without_the_parameter_is_the_templates() -> None:
+    parameters = read_template(find_application())["Parameters"]
+    assert timedelta(hours=parameters["JobDeadlineHours"]["Default"]) == DEADLINE
 
 
 def test_claims_open_circuits_and_the_sweeps_notes_do_not_last(path: Path) -> None:

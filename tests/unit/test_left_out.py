@@ -7,8 +7,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from darkroom_cli.batch.picked_files import pick
+from darkroom_cli.html_report import make_page
+from darkroom_cli.local import run as local_run
+from darkroom_cli.main import app
 from darkroom_local.folder.left_out import lines
 from darkroom_local.folder.source import FolderSource
 from darkroom_local.folder.uploads import items_in, picture_suffixes
@@ -81,3 +85,18 @@ def test_a_file_that_no_row_names_keeps_its_picture_from_being_sent(tmp_path: Pa
     files = screening.screen(items, tmp_path / "out", ())
     assert [item.key for item in files.to_do] == ["b.jpg"]
     assert "in the way" in files.unusable[0].message
+
+
+@pytest.mark.parametrize("picture", [b"", b"whole"])
+def test_a_run_says_that_it_starts_providers_only_if_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, picture: bytes
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.jpg").write_bytes(picture)
+    # The stack and the page are stand-ins: the test is about what the command says before.
+    monkeypatch.delenv("TOPAZ_API_KEY", raising=False)
+    monkeypatch.setattr(local_run, "run_over", lambda _, files, *__: files.unusable)
+    monkeypatch.setattr(make_page, "of_run", lambda *_, **__: None)
+    said = CliRunner().invoke(app, ["local", "run", str(tmp_path / "in"), "--out", str(tmp_path / "out")]).output
+    assert "Looking at" in said
+    assert ("Starting simulated providers" in said) == bool(picture)

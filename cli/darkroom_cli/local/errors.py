@@ -19,13 +19,14 @@ Errors = tuple[type[Exception], ...]
 def reported() -> Iterator[None]:
     """Run a local command inside this block. An expected error ends the command with a message and an exit code.
 
-    SIGTERM is turned into SystemExit, so that the command still stops all its processes.
+    SIGTERM and SIGHUP are turned into SystemExit, so that the command still stops all its processes.
     """
+    from darkroom_local.run.leaving import HungUp, handled
     from darkroom_local.run.progress_display import visible
 
-    before = signal.signal(signal.SIGTERM, _terminated)
     try:
-        yield
+        with handled(_terminated, (signal.SIGTERM, signal.SIGHUP)):
+            yield
     except Exception as error:
         wrong, failed = _expected()
         if not isinstance(error, (*wrong, *failed)):
@@ -37,12 +38,10 @@ def reported() -> Iterator[None]:
     except KeyboardInterrupt as interrupt:
         typer.echo("interrupted", err=True)
         _echo_notes(interrupt)
-        raise typer.Exit(exit_codes.INTERRUPTED) from None
+        raise typer.Exit(exit_codes.HUNG_UP if isinstance(interrupt, HungUp) else exit_codes.INTERRUPTED) from None
     except SystemExit as termination:
         _echo_notes(termination)
         raise
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _expected() -> tuple[Errors, Errors]:
@@ -82,4 +81,9 @@ def _echo_notes(error: BaseException) -> None:
 
 
 def _terminated(number: int, frame: object) -> NoReturn:
-    sys.exit(128 + number)
+    from darkroom_local.run.leaving import give_up_terminal
+
+    if number == signal.SIGHUP:
+        give_up_terminal()
+        sys.exit(exit_codes.HUNG_UP)
+    sys.exit(exit_codes.TERMINATED)

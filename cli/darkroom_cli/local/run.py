@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -88,7 +89,9 @@ def run_folder(request: Request) -> int:
         question.append("Each picture that is added later goes to the real API too, and is paid, until Ctrl-C.")
     _agree_to_pay("\n".join(filter(None, question)), request)
     del rows  # which take much memory after 40,000 pictures
-    with accounts.opened(request.out, who.simulated, is_real=bool(real)) as account:
+    hours = parameters.get("JobDeadlineHours")
+    deadline = timedelta(hours=float(hours)) if hours else ledger_journal.DEADLINE
+    with accounts.opened(request.out, who.simulated, is_real=bool(real), deadline=deadline) as account:
         if request.watch:
             return _run(request, parameters, account, _arrivals(request, parameters, account, real))
         # The files are checked once more, because another run may have ended since the first check.
@@ -144,7 +147,7 @@ def _checked(request: Request, parameters: Mapping[str, str]) -> tuple[Cast, lis
 
 
 def _presets(folder: Path) -> dict[str, Mapping[str, str]]:
-    """Return the presets of the folder's `darkroom.toml` files. Raises UnusableSetting if one of the files is wrong."""
+    """Return the presets of the folder's `darkroom.toml` files. Raises UnusableSetting if one of them is wrong or unreadable."""
     try:
         return rules.presets_below(folder)
     except rules.WrongFile as wrong:
@@ -156,7 +159,7 @@ def _run(
 ) -> int:
     if request.watch:
         request.say("Waiting for new pictures too. Press Ctrl-C to end.")
-    if not request.key:  # with one, the question says so
+    if not request.key and (not isinstance(files, Screened) or files.to_do):  # with a key, the question says so
         request.say(f"Starting {wording.providers(None)} …")
     console = progress_display.console(stderr=request.as_json)
     stack = local_stack(

@@ -12,7 +12,7 @@ import json
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ _AT_A_PROVIDER = frozenset({JobStatus.SUBMITTING, JobStatus.PROCESSING})
 _OPEN = _AT_A_PROVIDER | {JobStatus.CLAIMED, JobStatus.IN_DOUBT}
 _PAID = _AT_A_PROVIDER | {JobStatus.IN_DOUBT, JobStatus.COMPLETED}
 _ROWS_A_LINE = 1000  # of a journal that is written anew: few enough for memory, and not one fsync for each row
+DEADLINE = timedelta(hours=24)  # of a job, by default: the template's parameter JobDeadlineHours
 LEASES = ("lease_until", "writer_until")
 
 
@@ -94,13 +95,16 @@ def rows_of(path: Path) -> dict[Key, Row]:
     return rows
 
 
-def prepare(path: Path, now: datetime, simulated: Collection[str]) -> tuple[JournalJob, ...]:
+def prepare(
+    path: Path, now: datetime, simulated: Collection[str], deadline: timedelta = DEADLINE
+) -> tuple[JournalJob, ...]:
     """Make the journal ready for a new run, and return its jobs. Call this only when no process of an earlier run is alive.
     Repeat safe.
 
-    Claimed jobs are dropped, because nothing was sent for them. Leases end now, because their owners are dead. The sweep's
-    records and open circuits are dropped, because they are about the earlier run. Jobs at a provider in `simulated` are dropped
-    with their reservations, because the simulator has ended and its account with it.
+    Claimed jobs are dropped, because nothing was sent for them. Leases end now, because their owners are dead. The deadline of a
+    submit without an answer begins anew, because the run asks for the picture again: if the provider never got it, it is sent.
+    The sweep's records and open circuits are dropped, because they are about the earlier run. Jobs at a provider in `simulated`
+    are dropped with their reservations, because the simulator has ended and its account with it.
     """
     rows = rows_of(path)
     for key, row in list(rows.items()):
@@ -110,7 +114,7 @@ def prepare(path: Path, now: datetime, simulated: Collection[str]) -> tuple[Jour
     fresh = path.with_suffix(".new")
     fresh.unlink(missing_ok=True)
     fresh.touch(mode=0o600)
-    changes = (Change(key, after_death(row, now)) for key, row in rows.items())
+    changes = (Change(key, _asked_again(key, after_death(row, now), now + deadline)) for key, row in rows.items())
     with contextlib.closing(Journal(fresh)) as journal:
         while some := list(itertools.islice(changes, _ROWS_A_LINE)):
             journal.append(some)
@@ -124,6 +128,11 @@ def after_death(row: Row, now: datetime) -> Row:
     workers' clocks may differ. Here all processes have one clock, so those seconds are taken off."""
     end = stamp(now - CLOCK_SKEW)
     return {**row, **{name: {"S": end} for name in LEASES if _text(row, name) > end}}
+
+
+def _asked_again(key: Key, row: Row, deadline_at: datetime) -> Row:
+    is_unanswered = _status(key, row) is JobStatus.SUBMITTING
+    return {**row, "deadline_at": {"S": stamp(deadline_at)}} if is_unanswered else row
 
 
 def jobs_in(rows: Mapping[Key, Row]) -> Iterator[JournalJob]:

@@ -164,14 +164,14 @@ def _end_unwritable(why: object) -> None:
 def _keep_results(s3: Any, results: Path) -> None:
     """Keep the objects of the result bucket as files, and load them into the bucket before its first request."""
     persist, displaced, handle = s3._persist_object, s3._persist_displaced_version, s3.handle_request
-    s3.DATA_DIR, s3.S3_PERSIST = (
-        str(results),
-        True,
-    )  # not by environment variables, because then the buckets would exist before the stack
+    # Not by environment variables, because then the buckets would exist before the stack.
+    s3.DATA_DIR, s3.S3_PERSIST = str(results), True
     waiting = {path.name: path for path in results.glob("*/*") if path.is_dir()}
 
     def persist_object(bucket: str, key: str, obj: Any) -> None:
         if _RESULT_BUCKET in bucket:
+            if not results.exists():  # a result that is written to the folder's earlier place is lost to the account
+                _end_unwritable("the folder was moved, renamed or removed")
             persist(bucket, key, obj)
             if (
                 obj["body"] is not None

@@ -47,7 +47,7 @@ def arrivals(
 
 
 def patient(find: Callable[[], list[Item]], say: Callable[[str], None]) -> Callable[[], list[Item]]:
-    """Return a `find` that finds nothing while a `darkroom.toml` is wrong, and says so once for each fault."""
+    """Return a `find` that finds nothing while a `darkroom.toml` is wrong or unreadable, and says so once for each fault."""
     said: list[str] = []
 
     def find_or_wait() -> list[Item]:

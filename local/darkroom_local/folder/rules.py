@@ -21,7 +21,7 @@ Files = tuple[tuple[str, bytes], ...]  # keys and contents, the nearest folder f
 
 
 class WrongFile(ValueError):
-    """A `darkroom.toml` is wrong. The message says where, and what is allowed."""
+    """A `darkroom.toml` is wrong, or cannot be read. The message says where, and what is allowed."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class FolderRules:
     _read: dict[str, bytes | None] = field(default_factory=dict, repr=False)
 
     def of(self, key: str) -> Files:
-        """Return the files that count for the picture of that key. Raises WrongFile, OSError."""
+        """Return the files that count for the picture of that key. Raises WrongFile."""
         places = folder_files.keys_for(key)
         files = tuple((place, body) for place in places if (body := self._body(place)) is not None)
         parsed(files)
@@ -40,9 +40,19 @@ class FolderRules:
 
     def _body(self, place: str) -> bytes | None:
         if place not in self._read:
-            text = FolderSource(self.folder).read("", place, datetime.now(UTC))
-            self._read[place] = None if text is None else text.body
+            self._read[place] = _body_of(FolderSource(self.folder), place)
         return self._read[place]
+
+
+def _body_of(source: FolderSource, place: str) -> bytes | None:
+    """Return the content of the file, None if there is none. Raises WrongFile if it cannot be read."""
+    try:
+        text = source.read("", place, datetime.now(UTC))
+    except FileNotFoundError:  # it was removed just now
+        return None
+    except OSError as error:
+        raise WrongFile(f"{place}: it cannot be read ({error.strerror}); make it readable, or move it away") from None
+    return None if text is None else text.body
 
 
 def parsed(files: Files) -> list[FolderFile]:
@@ -64,8 +74,8 @@ def providers_named(files: Files, key: str) -> set[str]:
 
 
 def presets_below(folder: Path) -> dict[str, Mapping[str, str]]:
-    """Return the presets of all files below a folder, name → settings. Raises WrongFile, OSError."""
-    source, now = FolderSource(folder), datetime.now(UTC)
+    """Return the presets of all files below a folder, name → settings. Raises WrongFile."""
+    source = FolderSource(folder)
     places = [key for key in source.files() if folder_files.is_folder_file(key)]
-    texts = [(place, text.body) for place in places if (text := source.read("", place, now)) is not None]
-    return folder_files.presets_of(parsed(tuple(texts)))
+    texts = tuple((place, body) for place in places if (body := _body_of(source, place)) is not None)
+    return folder_files.presets_of(parsed(texts))

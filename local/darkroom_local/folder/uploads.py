@@ -92,7 +92,8 @@ def _suffixes_of(providers: Iterable[str]) -> frozenset[str]:
 
 def items_in(folder: Path, settings: Mapping[str, str], parameters: Mapping[str, str] | None = None) -> list[Item]:
     """Return the pictures below `folder` that their provider takes, sorted by path. Hidden files and folders are left out,
-    and so are folders of results of earlier runs. Raises UnusableSetting if a `darkroom.toml` is wrong."""
+    and so are folders of results of earlier runs. Raises UnusableSetting if a `darkroom.toml` is wrong or
+    cannot be read."""
     below, suffixes = FolderRules(folder), picture_suffixes(settings, parameters or {})
     try:
         found = [

@@ -17,7 +17,7 @@ import time
 import uuid
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from darkroom_local.emulator import ledger_journal, persistence
@@ -26,7 +26,9 @@ from darkroom_local.folder.earlier_results import ACCOUNT
 from darkroom_local.folder.uploads import Item
 from darkroom_local.machine.disk_sync import sync_folder
 
-MARKER = "DARKROOM_ACCOUNT"  # every process of a run has this environment variable, with the path of its account
+# Every process of a run has these environment variables: the path of its account, and where the account is on which disk. The
+# latter outlives a new name of the folder; the former is there for disks that give a folder another number now and then.
+MARKER, _PLACE = "DARKROOM_ACCOUNT", "DARKROOM_ACCOUNT_PLACE"
 REAL, _JOURNAL, _ID = "real", "ledger.jsonl", "account-id"
 _WORK = "darkroom-stack-"
 _ABOUT = """This folder holds the saved state of the runs that made the results next to it: what was submitted, what it cost,
@@ -70,7 +72,7 @@ class FolderAccount:
     def environment(self) -> dict[str, str]:
         """The environment variables with which the embedded cloud keeps the account."""
         kept = {persistence.JOURNAL: str(self.journal), persistence.RESULTS: str(self.results)}
-        return {MARKER: str(self.root), **kept}
+        return {**_marks_of(self.root), **kept}
 
     def in_order(self, items: Iterable[Item]) -> list[Item]:
         """Return the items. Those that a provider may have come first, because a lost submit is resolved best while its picture
@@ -100,12 +102,14 @@ def rows(out: Path, *, is_real: bool = True) -> dict[ledger_journal.Key, ledger_
 
 
 @contextlib.contextmanager
-def opened(out: Path, simulated: Collection[str], *, is_real: bool) -> Iterator[FolderAccount]:
+def opened(
+    out: Path, simulated: Collection[str], *, is_real: bool, deadline: timedelta = ledger_journal.DEADLINE
+) -> Iterator[FolderAccount]:
     """Open the saved state of the results folder `out` for the length of the `with` block, and create it if it does not
     exist. First kill the processes that are left over from a run that was killed.
 
-    Runs with a real key and simulated runs have separate accounts, so that simulated money never counts. Raises AccountInUse,
-    AccountUnwritable.
+    `deadline` is that of the new run's jobs. Runs with a real key and simulated runs have separate accounts, so that simulated
+    money never counts. Raises AccountInUse, AccountUnwritable.
     """
     home = _home(out, is_real=is_real)
     root, journal = home.parent, home / _JOURNAL
@@ -117,7 +121,7 @@ def opened(out: Path, simulated: Collection[str], *, is_real: bool) -> Iterator[
             end_survivors(root)
             _remove_work(root / "work")
             account_id = _account_id(home)
-            jobs = ledger_journal.prepare(journal, datetime.now(UTC), simulated)
+            jobs = ledger_journal.prepare(journal, datetime.now(UTC), simulated, deadline)
             sync_folder(out.resolve())
             sync_folder(root)
         except OSError as error:
@@ -127,7 +131,8 @@ def opened(out: Path, simulated: Collection[str], *, is_real: bool) -> Iterator[
 
 
 def end_survivors(root: Path) -> None:
-    """Kill every process that has this account in its environment, and return once none is left."""
+    """Kill every process that has this account in its environment, also under an earlier name of its folder, and return once
+    none is left."""
     while pids := _processes_of(root):
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
@@ -156,20 +161,28 @@ def _account_id(home: Path) -> str:
     return path.read_text()
 
 
+def _marks_of(root: Path) -> dict[str, str]:
+    place = root.stat()
+    return {MARKER: str(root), _PLACE: f"{place.st_dev}:{place.st_ino}"}
+
+
 def _processes_of(root: Path) -> list[int]:
-    wanted = f"{MARKER}={root}"
+    wanted = [f"{name}={value}" for name, value in _marks_of(root).items()]
     if Path("/proc/self/environ").exists():
         found = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit() and _has(path, wanted)]
     else:
         shown = subprocess.run(["ps", "-axEww", "-o", "pid=,command="], capture_output=True, text=True, check=False)
         lines = [line.split(maxsplit=1) for line in shown.stdout.splitlines()]
-        found = [int(line[0]) for line in lines if len(line) == 2 and f" {wanted} " in f"{line[1]} "]
+        found = [
+            int(line[0]) for line in lines if len(line) == 2 and any(f" {mark} " in f"{line[1]} " for mark in wanted)
+        ]
     return [pid for pid in found if pid != os.getpid()]
 
 
-def _has(process: Path, wanted: str) -> bool:
+def _has(process: Path, wanted: Collection[str]) -> bool:
     with contextlib.suppress(OSError):
-        return wanted.encode() in (process / "environ").read_bytes().split(b"\0")
+        given = (process / "environ").read_bytes().split(b"\0")
+        return any(mark.encode() in given for mark in wanted)
     return False
 
 

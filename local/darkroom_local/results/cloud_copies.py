@@ -9,11 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from darkroom.model import TERMINAL
-from darkroom.output_keys import RECEIPT_JOB
 from darkroom_local.folder.uploads import Sent
+from darkroom_local.results import downloads
 from darkroom_local.results.downloads import Outcome
-
-_ABSENT = frozenset({"404", "NoSuchKey"})
 
 
 def may_go(outcome: Outcome) -> bool:
@@ -23,7 +21,7 @@ def may_go(outcome: Outcome) -> bool:
 
 
 def remove(s3: Any, input_bucket: str, output_bucket: str, sent: Sent, outcome: Outcome) -> None:
-    """Delete the upload's version, and the result if it is at its key. Exact versions are deleted, so that no delete marker hides
+    """Delete the upload's version, and the result. Exact versions are deleted, so that no delete marker hides
     a newer upload, and no newer result is lost. Repeat safe.
 
     A late message about the upload still finds the job, by the version in its event.
@@ -31,19 +29,6 @@ def remove(s3: Any, input_bucket: str, output_bucket: str, sent: Sent, outcome: 
     if sent.version:
         s3.delete_object(Bucket=input_bucket, Key=sent.item.key, VersionId=sent.version)
     key = outcome.job.output_key if outcome.is_completed else None
-    version = _version_of_result(s3, output_bucket, key, sent.job_id) if key else ""
+    version = downloads.version_of_result(s3, output_bucket, key, sent.job_id) if key else None
     if version:
         s3.delete_object(Bucket=output_bucket, Key=key, VersionId=version)
-
-
-def _version_of_result(s3: Any, bucket: str, key: str, job_id: str) -> str:
-    """Return the version at the key if it is the job's result by its receipt; otherwise an empty text."""
-    from botocore.exceptions import ClientError  # not at the top: a command says its first line before AWS is imported
-
-    try:
-        head = s3.head_object(Bucket=bucket, Key=key)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in _ABSENT:
-            return ""
-        raise
-    return str(head.get("VersionId", "")) if head.get("Metadata", {}).get(RECEIPT_JOB) == job_id else ""

@@ -11,7 +11,7 @@ from typing import Any
 
 from darkroom.errors import ErrorCode
 from darkroom.model import JobStatus
-from darkroom.output_keys import report_key
+from darkroom.output_keys import RECEIPT_JOB, report_key
 from darkroom.setting_layers import canonical
 from darkroom_local.folder import picture_sizes
 from darkroom_local.folder.uploads import Item, Sent, Source
@@ -90,31 +90,49 @@ class Outcome:
 def fetch(s3: Any, bucket: str, sent: Sent, job: JobView, saved: SavedFiles, ours: Collection[str]) -> Outcome:
     """Download the result of a job into the folder of `saved`, or read its failure report, and return the outcome. Repeat safe.
 
-    If a result cannot be written, that is an outcome too, so that the results of other files are still saved. Files in the folder
-    whose keys are not in `ours`, and those that were edited, belong to the operator and are never overwritten.
+    The result's key may also have results of other jobs, which are left alone. If a result cannot be written, that is an outcome
+    too, so that the results of other files are still saved. Files in the folder whose keys are not in `ours`, and those that were
+    edited, belong to the operator and are never overwritten.
     """
-    from botocore.exceptions import ClientError  # not at the top: a command says its first line before AWS is imported
-
     item, size = sent.item, picture_sizes.size_of(sent.item.path)
     if job.status is not JobStatus.COMPLETED or not job.output_key:
         return Outcome(item, job, size, report=_report(s3, bucket, item.key), source=sent.source)
+    version = version_of_result(s3, bucket, job.output_key, job.job_id)
+    if version is None:
+        report = {
+            "message": "An earlier run paid for the result, and Darkroom no longer has it.",
+            "cure": _PAY_AGAIN,
+        }
+        return Outcome(item, job, size, report=report, source=sent.source)
     try:
-        target = _download(s3, bucket, job.output_key, saved, ours)
+        target = _download(s3, bucket, job.output_key, version, saved, ours)
     except InTheWay as error:
         report = {"message": f"The result is paid, and not saved: {error}", "cure": _MAKE_WAY}
         return Outcome(item, job, size, report=report, source=sent.source)
     except (OSError, UnsafeKey) as error:
         report = {"message": f"The result is paid, but could not be written: {error}", "cure": _how_to_bring(job)}
         return Outcome(item, job, size, report=report, source=sent.source)
+    return Outcome(item, job, size, target, picture_sizes.size_of(target), source=sent.source)
+
+
+def version_of_result(s3: Any, bucket: str, key: str, job_id: str) -> str | None:
+    """Return the id of the version at the key that is the job's result by its receipt; None if there is none. The bucket must
+    have versions."""
+    from botocore.exceptions import ClientError  # not at the top: a command says its first line before AWS is imported
+
+    try:
+        newest = s3.head_object(Bucket=bucket, Key=key)
+        if newest["Metadata"].get(RECEIPT_JOB) == job_id:
+            return str(newest["VersionId"])
     except ClientError as error:
         if error.response["Error"]["Code"] not in _MISSING:
             raise
-        report = {
-            "message": "An earlier run paid for the result, and Darkroom no longer has it.",
-            "cure": _PAY_AGAIN,
-        }
-        return Outcome(item, job, size, report=report, source=sent.source)
-    return Outcome(item, job, size, target, picture_sizes.size_of(target), source=sent.source)
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=key):
+        for version in [one["VersionId"] for one in page.get("Versions", []) if one["Key"] == key]:
+            older = s3.head_object(Bucket=bucket, Key=key, VersionId=version)
+            if older["Metadata"].get(RECEIPT_JOB) == job_id:
+                return str(version)
+    return None
 
 
 def not_sent(item: Item, why: str, cure: str) -> Outcome:
@@ -132,7 +150,7 @@ def _how_to_bring(job: JobView) -> str:
     return f"{mend} {job.provider} keeps it for a while too (process {job.process_id})."
 
 
-def _download(s3: Any, bucket: str, key: str, saved: SavedFiles, ours: Collection[str]) -> Path:
+def _download(s3: Any, bucket: str, key: str, version: str, saved: SavedFiles, ours: Collection[str]) -> Path:
     from boto3.s3.transfer import TransferConfig
 
     target = safe_target(saved.folder, key)
@@ -150,7 +168,8 @@ def _download(s3: Any, bucket: str, key: str, saved: SavedFiles, ours: Collectio
         target, check
     ) as file:  # on the disk for good, because the account forgets a result that is home
         # The bucket is on this machine, so threads would cost more time than they save.
-        s3.download_fileobj(bucket, key, file, Config=TransferConfig(use_threads=False))
+        transfer = TransferConfig(use_threads=False)
+        s3.download_fileobj(bucket, key, file, ExtraArgs={"VersionId": version}, Config=transfer)
     return target
 
 

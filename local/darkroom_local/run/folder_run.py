@@ -15,6 +15,7 @@ from typing import Any
 
 from rich.console import Console
 
+from darkroom import folder_files
 from darkroom_local.folder import uploads
 from darkroom_local.folder.uploads import Item, Sent
 from darkroom_local.results import cloud_copies, downloads
@@ -193,7 +194,11 @@ class _Jobs:
         return None
 
     def _put_folder_files(self, item: Item) -> None:
-        """Upload the `darkroom.toml` files that count for the item, unless the bucket has them already."""
+        """Upload the `darkroom.toml` files that count for the item, unless the bucket has them already. Remove those that the
+        folder no longer has."""
+        for key in set(folder_files.keys_for(item.key)) & set(self._folder_files) - {key for key, _ in item.files}:
+            self._s3.delete_object(Bucket=self._stack.input_bucket, Key=key)
+            del self._folder_files[key]
         for key, body in item.files:
             if self._folder_files.get(key) != body:
                 self._s3.put_object(Bucket=self._stack.input_bucket, Key=key, Body=body)
