@@ -28,12 +28,21 @@ from darkroom.model import (
     Spelling,
 )
 from darkroom.own_settings import CHOICES, REPLACE
-from darkroom.setting_layers import OBJECT_LAYERS, OUR_KEYS, Settings
+from darkroom.setting_layers import OBJECT_LAYERS, OUR_KEYS, Settings, is_of_stack
 from darkroom.setting_words import did_you_mean, quoted
 from darkroom.spelling import closest
 
 NO_SPELLINGS: Mapping[str, Spelling] = {}
 FORMAT_SYNONYMS = {"jpg": "jpeg", "tif": "tiff"}
+
+
+class RetiredModel(UnknownModel):
+    """The provider has retired the model, and no successor takes its place, because of the settings `causes`."""
+
+    def __init__(self, message: str, *causes: ResolvedSetting) -> None:
+        super().__init__(message)
+        layers = {cause.layer for cause in causes} - {DEFAULT_LAYER}
+        self.is_wrong_default = bool(layers) and all(is_of_stack(layer) for layer in layers)
 
 
 def plan(
@@ -122,20 +131,25 @@ def _plan_with(model: Model, wanted: _Wanted, notes: list[str]) -> Plan:
 
 
 def _successor(book: Catalog, model: Model, model_setting: ResolvedSetting, settings: Settings, today: date) -> Model:
-    """Return the model that replaces a retired model. Raises UnknownModel unless the successor takes every setting that the
+    """Return the model that replaces a retired model. Raises RetiredModel unless the successor takes every setting that the
     retired model took. If somebody named the model, the setting `retired` must also be `replace`."""
     refused = (
         f"model={quoted(model_setting.value)} in {model_setting.layer}: {retirement.refusal(model, book.provider)}"
     )
     successor = retirement.successor(book, model, today)
     if successor is None:
-        raise UnknownModel(f"{refused}. Models: {', '.join(book.models)}")
+        raise RetiredModel(f"{refused}. Models: {', '.join(book.models)}", model_setting)
     if settings.retired != REPLACE and model_setting.layer != DEFAULT_LAYER:
-        raise UnknownModel(f"{refused}. Set model={successor.name}, or set retired=replace to use it automatically")
+        raise RetiredModel(
+            f"{refused}. Set model={successor.name}, or set retired=replace to use it automatically",
+            model_setting,
+            settings.values.get("retired", model_setting),
+        )
     for name, resolved in settings.values.items():
         if (name not in OUR_KEYS or name in CONDITIONAL_KEYS) and allowed_settings.takes(model, name):
             if not allowed_settings.takes(successor, name):
-                raise UnknownModel(f"{refused}. {successor.name} cannot take its place: it does not take {name}")
+                why = f"{refused}. {successor.name} cannot take its place: it does not take {name}"
+                raise RetiredModel(why, model_setting, resolved)
             allowed_settings.check_value(name, resolved, successor)
     return successor
 
