@@ -5,6 +5,7 @@ the successor if its settings ask for that. Otherwise it is refused, and nothing
 from __future__ import annotations
 
 from datetime import date, timedelta
+from decimal import Decimal
 
 import pytest
 from tests.rows import each_row
@@ -12,8 +13,8 @@ from tests.unit.planning_support import NO_LIMITS, PHOTO, TOPAZ, planned
 from tests.unit.test_catalog import MINIMAL
 
 from darkroom import catalog, retirement
-from darkroom.errors import InvalidSetting, UnknownModel
-from darkroom.model import ImageFacts, ImageFormat, Plan
+from darkroom.errors import ImageTooLarge, InvalidSetting, PriceAboveLimit, UnknownModel
+from darkroom.model import ImageFacts, ImageFormat, Limits, Plan
 from darkroom.planning import plan
 from darkroom.setting_layers import resolve, tag_layer
 
@@ -90,6 +91,22 @@ def test_a_successor_that_would_cost_more_does_not_take_the_place() -> None:
         UnknownModel, match="Denoise Max cannot take its place: it costs 2 credits, Denoise Normal cost 1"
     ):
         planned({"model": "Denoise Normal", "retired": "replace"}, facts=LARGE, today=LAST)
+
+
+def test_the_limits_of_a_job_are_those_of_the_successor_and_not_of_the_model_that_is_gone() -> None:
+    tags = {"model": "Wonder", "retired": "replace", "scale": "2", "max_credits": "6"}
+    picture = ImageFacts(ImageFormat.JPEG, 4000, 3000)
+    limits = Limits({}, Decimal(0), {"topaz": Decimal(6)}, {})
+    result = planned(tags, facts=picture, limits=limits, today=LAST)
+    assert (result.model, result.credits) == ("Wonder 3.5", 6)
+    with pytest.raises(PriceAboveLimit, match=r"6 credits with Wonder 3\.5; max_credits allows 5"):
+        planned(tags | {"max_credits": "5"}, facts=picture, today=LAST)
+
+
+def test_the_largest_size_is_the_successors() -> None:
+    huge = ImageFacts(ImageFormat.JPEG, 32_001, 10)
+    with pytest.raises(ImageTooLarge, match=r"Wonder 3\.5"):
+        planned({"model": "Wonder", "retired": "replace"}, facts=huge, today=LAST)
 
 
 def test_a_successor_that_does_not_take_a_setting_does_not_take_the_place() -> None:
