@@ -15,8 +15,8 @@ from tests.unit.test_catalog import MINIMAL
 from darkroom import catalog, retirement
 from darkroom.errors import ImageTooLarge, InvalidSetting, PriceAboveLimit, UnknownModel
 from darkroom.model import ImageFacts, ImageFormat, Limits, Plan
-from darkroom.planning import plan
-from darkroom.setting_layers import resolve, tag_layer
+from darkroom.planning import RetiredModel, plan
+from darkroom.setting_layers import parse_defaults, resolve, tag_layer
 
 # Two pages of Topaz name different days for the end of its Denoise models.
 FIRST, LAST = date(2026, 12, 9), date(2027, 1, 1)
@@ -77,8 +77,27 @@ def test_a_default_that_nobody_named_is_refused_if_its_successor_does_not_take_a
         _planned_at_aimlapi({"focus_boost": "0.5"}, LAST)
 
 
-def _planned_at_aimlapi(tags: dict[str, str], today: date) -> Plan:
-    settings = resolve([tag_layer(tags)], default_provider="aimlapi", allowed_providers=["aimlapi"])
+@each_row("tags", [{}, {"model": "topaz-labs/sharpen-gen", "retired": "replace"}], ids=["nobody named it", "replace"])
+def test_a_value_that_the_successor_does_not_take_is_told_with_the_retirement(tags: dict[str, str]) -> None:
+    words = (
+        r"retired topaz-labs/sharpen-gen on 2027-01-01 .*sharpen cannot take its place: mode='Super Focus V2' in tags"
+    )
+    with pytest.raises(UnknownModel, match=words):
+        _planned_at_aimlapi(tags | {"mode": "Super Focus V2"}, LAST)
+
+
+def test_a_value_in_the_stacks_defaults_that_the_successor_does_not_take_is_a_wrong_default() -> None:
+    with pytest.raises(RetiredModel) as caught:
+        _planned_at_aimlapi({}, LAST, "mode=Super Focus V2")
+    assert caught.value.is_wrong_default
+    with pytest.raises(RetiredModel) as caught:
+        _planned_at_aimlapi({"model": "topaz-labs/sharpen-gen", "retired": "replace"}, LAST, "mode=Super Focus V2")
+    assert not caught.value.is_wrong_default
+
+
+def _planned_at_aimlapi(tags: dict[str, str], today: date, defaults: str = "") -> Plan:
+    layers = [tag_layer(tags), parse_defaults(defaults)]
+    settings = resolve(layers, default_provider="aimlapi", allowed_providers=["aimlapi"])
     return plan(settings, PHOTO, 1000, NO_LIMITS, today)
 
 

@@ -162,12 +162,21 @@ def _successor(book: Catalog, model: Model, model_setting: ResolvedSetting, sett
             settings.values.get("retired", model_setting),
         )
     for name, resolved in settings.values.items():
-        if (name not in OUR_KEYS or name in CONDITIONAL_KEYS) and allowed_settings.takes(model, name):
-            if not allowed_settings.takes(successor, name):
-                why = f"{refused}. {successor.name} cannot take its place: it does not take {name}"
-                raise RetiredModel(why, model_setting, resolved)
-            allowed_settings.check_value(name, resolved, successor)
+        is_sent = (name not in OUR_KEYS or name in CONDITIONAL_KEYS) and allowed_settings.takes(model, name)
+        if is_sent and (why := _why_not_taken(name, resolved, successor)):
+            raise RetiredModel(f"{refused}. {successor.name} cannot take its place: {why}", model_setting, resolved)
     return successor
+
+
+def _why_not_taken(name: str, resolved: ResolvedSetting, successor: Model) -> str | None:
+    """Return why the successor does not take the setting or its value, None if it takes it."""
+    if not allowed_settings.takes(successor, name):
+        return f"it does not take {name}"
+    try:
+        allowed_settings.check_value(name, resolved, successor)
+    except InvalidSetting as fault:
+        return str(fault)
+    return None
 
 
 def _check_no_dearer(planned: Plan, model: Model, price: Decimal | None) -> None:
