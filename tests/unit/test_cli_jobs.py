@@ -253,6 +253,16 @@ def test_a_job_in_doubt_says_what_its_provider_can_show_and_only_what_then_can_b
     assert f"N is what {doubted.provider} charged" in words
 
 
+@each_row(("provider", "late"), [
+    ("topaz", "by 2026-11-30 14:00:00, it is cancelled there."),
+    ("oxen", "by 2026-11-30 14:00:00, it is cancelled there."),
+    ("uwear", "by 2026-11-30 14:00:00, the job becomes IN_DOUBT, because uwear cannot cancel it."),
+], ids=str)  # fmt: skip
+def test_a_job_at_work_says_what_becomes_of_it_at_its_deadline(provider: str, late: str) -> None:
+    at_work = replace(bound(reserved(job("a.jpg", JobStatus.PROCESSING, 20), "4", provider)), deadline_at=NOW)
+    assert late in " ".join(wording.what_happens_next(at_work, None))
+
+
 @each_row(("error", "refusal", "must_act"), [
     (TOO_LATE_FOR_SYNCHRONOUS_CALL, None, True),
     ("the bucket refuses", "the bucket refuses", True),
