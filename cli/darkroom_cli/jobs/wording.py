@@ -141,8 +141,9 @@ def _of_a_sent_job(job: Job) -> Iterator[str]:
     if job.lost is None:
         yield f"A worker sends it to {job.provider}. If the worker dies, Darkroom finds out whether {job.provider} accepted it."
         return
-    yield f"Darkroom looks for the job in {job.provider}'s list, and binds it or sends it again. It never pays twice."
-    yield f"If the list does not tell by {moment(job.deadline_at)}, the job becomes IN_DOUBT, and a person must decide."
+    yield f"Darkroom looks for the job in {job.provider}'s list. If it is there, its result is awaited and not paid again."
+    yield "If the list shows that it was not accepted, it is sent again."
+    yield "If the list does not tell, the job becomes IN_DOUBT, and a person must decide."
 
 
 def _of_a_job_in_doubt(job: Job, staged: str | None) -> Iterator[str]:
