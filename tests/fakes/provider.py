@@ -68,6 +68,7 @@ class FakeProvider:
     stored_key: str | None = field(default=None, repr=False)  # the key that the next read of the secret returns
     name: str = "topaz"
     deletes_entries: bool = False
+    can_cancel: bool = True
     inputs: KeptInputs | None = None
     given: Decimal = Decimal(10_000)
     duration: timedelta = timedelta(seconds=30)

@@ -72,6 +72,7 @@ class SimpleProvider:
     draw: Callable[[Plan], bytes]
     name: str = "topaz"
     deletes_entries: bool = False
+    can_cancel: bool = True
     inputs: KeptInputs | None = None
     key: str = "a-key"
     base_url: str = "https://api.example.test"

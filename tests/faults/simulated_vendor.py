@@ -298,6 +298,8 @@ class VendorClient:
             if p.key == self.key and vendor.scheduler.seconds >= p.listed_at + p.list_lag and (state := vendor.state(p))
         )
 
+    can_cancel = True
+
     @property
     def deletes_entries(self) -> bool:
         """Whether others than Darkroom delete processes: only where the vendor calls back, see `VendorCallbacks`."""

@@ -161,8 +161,38 @@ def test_a_process_that_runs_on_is_settled_when_it_ends(
     application.provider.become(end)
     ended = follow(application)
     assert (ended.status, ended.credits, application.cloud.keys()) == (JobStatus.CANCELLED, charged, set())
+    assert (
+        str(ended.error)
+        == {
+            0: "cancelled by an operator; not charged",
+            1: "cancelled by an operator, but the provider finished it and charges 1",
+        }[charged]
+    )
     assert committed(application) == charged
     application.assert_books_balance()
+
+
+def test_a_job_at_a_provider_that_cannot_cancel_is_left_to_its_result_because_it_is_charged_anyway(
+    application: ApplicationUnderTest, upload: Upload
+) -> None:
+    application.deliver(upload)
+    application.provider.can_cancel = application.provider.cancels = False
+    with pytest.raises(Inapplicable, match="topaz cannot cancel a job that it has accepted"):
+        application.operate.cancel("a.jpg")
+    assert application.job().cancel_requested_at is None
+    application.provider.become(ProcessState.COMPLETED)
+    ended = follow(application)
+    assert (ended.status, ended.credits, application.cloud.keys()) == (JobStatus.COMPLETED, 1, {"a.jpg"})
+    application.assert_books_balance()
+
+
+def test_a_job_at_a_provider_that_cannot_cancel_can_be_cancelled_before_it_is_accepted(
+    application: ApplicationUnderTest, upload: Upload
+) -> None:
+    application.provider.can_cancel = False
+    ask_to_cancel_during_the_call(application, upload, Throttled("HTTP 429"))
+    application.deliver(upload)
+    assert (application.job().status, application.provider.processes) == (JobStatus.CANCELLED, {})
 
 
 def test_a_cancellation_that_did_not_reach_the_provider_is_carried_out_by_the_execution(

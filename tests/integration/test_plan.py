@@ -7,6 +7,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -210,6 +211,17 @@ def test_wrong_defaults_end_the_command_with_their_words(stack: Stack) -> None:
     done = run("plan", PLACE)
     assert done.exit_code == 1
     assert "DefaultSettings is wrong: scale='99'" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["plan", "explain", "enhance"])
+def test_a_retired_model_in_the_defaults_is_told_as_a_wrong_default(stack: Stack, command: str, tmp_path: Path) -> None:
+    (tmp_path / "new.jpg").write_bytes(picture())
+    stack.application.cloud.put("a.jpg", picture())
+    stack.application.defaults = "model=Super Focus V2"
+    stack.application.clock.now = datetime(2027, 1, 1, tzinfo=UTC)
+    done = run(command, str(tmp_path / "new.jpg") if command == "enhance" else f"{PLACE}/a.jpg")
+    assert done.exit_code == 1
+    assert "DefaultSettings is wrong: model='Super Focus V2' in stack: topaz has retired" in done.stderr
 
 
 def test_explain_names_each_value_its_layer_and_what_it_overrode(stack: Stack) -> None:

@@ -52,6 +52,61 @@ def test_replace_takes_the_successor(world: ApplicationUnderTest) -> None:
     assert "retires" not in world.bus.sent[-1][1]
 
 
+@pytest.mark.parametrize(
+    "defaults",
+    [
+        "model=Denoise Normal",
+        "model=Super Focus V2",
+        "model=Denoise Normal,retired=refuse",
+        "preset=grain",
+        "model=Denoise Normal,retired=replace,strength=0.5",
+    ],
+)
+def test_an_upload_waits_while_the_stacks_defaults_name_a_retired_model(
+    world: ApplicationUnderTest, defaults: str
+) -> None:
+    world.cloud.put("darkroom.toml", b'[presets.grain]\nmodel = "Denoise Normal"\n')
+    world.defaults = defaults
+    world.clock.advance(timedelta(hours=1))
+    upload = world.cloud.put("a.jpg", picture())
+    world.submit(upload)
+    job = world.job()
+    assert (job.status, job.error_code) == (JobStatus.CLAIMED, "InvalidSetting")
+    assert "DefaultSettings is wrong: model=" in str(job.error)
+    assert "has retired" in str(job.error)
+    assert (world.alerts.rung, world.cloud.report("a.jpg")) == (["WrongDefaults"], None)
+    world.defaults = "model=Denoise Max"
+    world.clock.advance(16 * 60)
+    world.sweep()
+    assert world.complete(upload).model == "Denoise Max"
+
+
+@pytest.mark.parametrize(
+    ("defaults", "tags"),
+    [
+        ("model=Standard V2", "model=Denoise Normal"),
+        ("retired=refuse", "model=Denoise Normal"),
+        ("model=Denoise Normal,retired=replace", "retired=refuse"),
+        ("model=Denoise Normal,retired=replace", "strength=0.5"),
+    ],
+)
+def test_an_upload_whose_own_settings_exclude_the_successor_is_refused(
+    world: ApplicationUnderTest, defaults: str, tags: str
+) -> None:
+    world.defaults = defaults
+    world.clock.advance(timedelta(hours=1))
+    world.submit(world.cloud.put("a.jpg", picture(), tags=tags))
+    assert (world.job().status, world.job().error_code) == (JobStatus.REJECTED, "UnknownModel")
+    assert world.alerts.rung == []
+
+
+def test_an_upload_that_names_its_own_model_runs_while_others_wait(world: ApplicationUnderTest) -> None:
+    world.defaults = "model=Denoise Normal"
+    world.clock.advance(timedelta(hours=1))
+    world.submit(world.cloud.put("a.jpg", picture(), tags="model=Denoise Max"))
+    assert world.job().status is JobStatus.PROCESSING
+
+
 def test_a_job_at_the_vendor_is_left_alone(world: ApplicationUnderTest) -> None:
     upload = world.cloud.put("a.jpg", picture(), tags=TAGS)
     world.deliver(upload)

@@ -197,7 +197,7 @@ class TestOneJob:
         ("catalog/shoe-1.jpg", "darkroom keys set topaz"), ("catalog/shoe-1.jpg", "darkroom resume topaz"),
         ("catalog/coat.jpg", "darkroom resume uwear"),
         ("doubt/bridge.jpg", "darkroom resolve f6d67c07 --resubmit"), ("autumn/river.jpg", "Nobody need do anything"),
-        ("autumn/tower.jpg", "never pays twice"), ("autumn/mill.jpg", "A worker sends it"),
+        ("autumn/tower.jpg", "If the list does not tell, the job becomes IN_DOUBT"), ("autumn/mill.jpg", "A worker sends it"),
         ("new/just here.jpg", "A worker has it"), ("spring/lake.jpg", "The result is in place"),
         ("typo.jpg", "Correct the tag"), ("typo.jpg", "Without a change"), ("autumn/hill.jpg", "s3://darkroom-out/_failed/"),
         ("old/portrait.jpg", "darkroom rerun"), ("raw/skipped.jpg", "without the setting skip"),
@@ -251,6 +251,23 @@ def test_a_job_in_doubt_says_what_its_provider_can_show_and_only_what_then_can_b
     assert "not there" not in words
     assert "--abandon" in words
     assert f"N is what {doubted.provider} charged" in words
+
+
+def test_a_job_whose_answer_was_lost_promises_neither_a_time_nor_that_its_list_is_right() -> None:
+    lost = replace(in_doubt("uwear", SendMode.LINK), status=JobStatus.SUBMITTING)
+    words = " ".join(wording.what_happens_next(lost, None))
+    assert "If the list shows that it was not accepted, it is sent again." in words
+    assert [word for word in ("never", " by 20") if word in words] == []
+
+
+@each_row(("provider", "late"), [
+    ("topaz", "by 2026-11-30 14:00:00, it is cancelled there."),
+    ("oxen", "by 2026-11-30 14:00:00, it is cancelled there."),
+    ("uwear", "by 2026-11-30 14:00:00, the job becomes IN_DOUBT, because uwear cannot cancel it."),
+], ids=str)  # fmt: skip
+def test_a_job_at_work_says_what_becomes_of_it_at_its_deadline(provider: str, late: str) -> None:
+    at_work = replace(bound(reserved(job("a.jpg", JobStatus.PROCESSING, 20), "4", provider)), deadline_at=NOW)
+    assert late in " ".join(wording.what_happens_next(at_work, None))
 
 
 @each_row(("error", "refusal", "must_act"), [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 from tests.contract.providers_under_test import PROVIDERS_UNDER_TEST
 from tests.rows import each_row
@@ -11,7 +12,7 @@ from tests.unit.template_support import ROOT
 
 from darkroom import catalog
 from darkroom.catalog import Catalog, Model
-from darkroom.providers.registry import ADAPTERS, CALLBACK_READERS
+from darkroom.providers.registry import ADAPTERS, CALLBACK_READERS, CANCELLING
 
 PAGE = (ROOT / "docs" / "providers.md").read_text(encoding="utf-8")
 ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in PAGE.splitlines() if line.startswith("|")]
@@ -33,6 +34,12 @@ def shape(book: Catalog, capabilities: frozenset[str]) -> str:
     if model.is_synchronous:
         return "synchronous"
     return f"queue, synchronous up to {model.synchronous_max_output_mp} MP" if model.synchronous_endpoint else "queue"
+
+
+def cancel(book: Catalog, capabilities: frozenset[str]) -> str:
+    adapter: Any = ADAPTERS[book.provider]()
+    assert adapter.can_cancel is (book.provider in CANCELLING) is ("cancel" in capabilities)
+    return "yes" if adapter.can_cancel else "no"
 
 
 def lookup(book: Catalog, capabilities: frozenset[str]) -> str:
@@ -68,7 +75,7 @@ def unit(book: Catalog, capabilities: frozenset[str]) -> str:
 FACTS: dict[str, Fact] = {
     "Input": lambda book, capabilities: ", ".join(default(book).inputs),
     "Shape": shape,
-    "Cancel": lambda book, capabilities: "yes" if "cancel" in capabilities else "no",
+    "Cancel": cancel,
     "Lookup of a lost submit": lookup,
     "Calls back": calls_back,
     "Cost": cost,

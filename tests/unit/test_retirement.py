@@ -5,6 +5,7 @@ the successor if its settings ask for that. Otherwise it is refused, and nothing
 from __future__ import annotations
 
 from datetime import date, timedelta
+from decimal import Decimal
 
 import pytest
 from tests.rows import each_row
@@ -12,10 +13,10 @@ from tests.unit.planning_support import NO_LIMITS, PHOTO, TOPAZ, planned
 from tests.unit.test_catalog import MINIMAL
 
 from darkroom import catalog, retirement
-from darkroom.errors import InvalidSetting, UnknownModel
-from darkroom.model import ImageFacts, ImageFormat, Plan
-from darkroom.planning import plan
-from darkroom.setting_layers import resolve, tag_layer
+from darkroom.errors import ImageTooLarge, InvalidSetting, PriceAboveLimit, UnknownModel
+from darkroom.model import ImageFacts, ImageFormat, Limits, Plan
+from darkroom.planning import RetiredModel, plan
+from darkroom.setting_layers import parse_defaults, resolve, tag_layer
 
 # Two pages of Topaz name different days for the end of its Denoise models.
 FIRST, LAST = date(2026, 12, 9), date(2027, 1, 1)
@@ -76,8 +77,27 @@ def test_a_default_that_nobody_named_is_refused_if_its_successor_does_not_take_a
         _planned_at_aimlapi({"focus_boost": "0.5"}, LAST)
 
 
-def _planned_at_aimlapi(tags: dict[str, str], today: date) -> Plan:
-    settings = resolve([tag_layer(tags)], default_provider="aimlapi", allowed_providers=["aimlapi"])
+@each_row("tags", [{}, {"model": "topaz-labs/sharpen-gen", "retired": "replace"}], ids=["nobody named it", "replace"])
+def test_a_value_that_the_successor_does_not_take_is_told_with_the_retirement(tags: dict[str, str]) -> None:
+    words = (
+        r"retired topaz-labs/sharpen-gen on 2027-01-01 .*sharpen cannot take its place: mode='Super Focus V2' in tags"
+    )
+    with pytest.raises(UnknownModel, match=words):
+        _planned_at_aimlapi(tags | {"mode": "Super Focus V2"}, LAST)
+
+
+def test_a_value_in_the_stacks_defaults_that_the_successor_does_not_take_is_a_wrong_default() -> None:
+    with pytest.raises(RetiredModel) as caught:
+        _planned_at_aimlapi({}, LAST, "mode=Super Focus V2")
+    assert caught.value.is_wrong_default
+    with pytest.raises(RetiredModel) as caught:
+        _planned_at_aimlapi({"model": "topaz-labs/sharpen-gen", "retired": "replace"}, LAST, "mode=Super Focus V2")
+    assert not caught.value.is_wrong_default
+
+
+def _planned_at_aimlapi(tags: dict[str, str], today: date, defaults: str = "") -> Plan:
+    layers = [tag_layer(tags), parse_defaults(defaults)]
+    settings = resolve(layers, default_provider="aimlapi", allowed_providers=["aimlapi"])
     return plan(settings, PHOTO, 1000, NO_LIMITS, today)
 
 
@@ -90,6 +110,22 @@ def test_a_successor_that_would_cost_more_does_not_take_the_place() -> None:
         UnknownModel, match="Denoise Max cannot take its place: it costs 2 credits, Denoise Normal cost 1"
     ):
         planned({"model": "Denoise Normal", "retired": "replace"}, facts=LARGE, today=LAST)
+
+
+def test_the_limits_of_a_job_are_those_of_the_successor_and_not_of_the_model_that_is_gone() -> None:
+    tags = {"model": "Wonder", "retired": "replace", "scale": "2", "max_credits": "6"}
+    picture = ImageFacts(ImageFormat.JPEG, 4000, 3000)
+    limits = Limits({}, Decimal(0), {"topaz": Decimal(6)}, {})
+    result = planned(tags, facts=picture, limits=limits, today=LAST)
+    assert (result.model, result.credits) == ("Wonder 3.5", 6)
+    with pytest.raises(PriceAboveLimit, match=r"6 credits with Wonder 3\.5; max_credits allows 5"):
+        planned(tags | {"max_credits": "5"}, facts=picture, today=LAST)
+
+
+def test_the_largest_size_is_the_successors() -> None:
+    huge = ImageFacts(ImageFormat.JPEG, 32_001, 10)
+    with pytest.raises(ImageTooLarge, match=r"Wonder 3\.5"):
+        planned({"model": "Wonder", "retired": "replace"}, facts=huge, today=LAST)
 
 
 def test_a_successor_that_does_not_take_a_setting_does_not_take_the_place() -> None:

@@ -39,8 +39,9 @@ Darkroom's own.
 
 The table of models with a date or a doubt gives the days that pages announce. Before a model's day, Darkroom runs
 its jobs and says when it retires. From that day on, it refuses them unpaid and names the successor, or takes the
-successor if `retired=replace` is set. If pages give two days, the earlier one only warns. What stands under Doubtful has
-not been verified by anybody: try it with one picture first.
+successor if `retired=replace` is set. Where the stack's `DefaultSettings` name the model, uploads wait until these are
+corrected. If pages give two days, the earlier one only warns. What stands under Doubtful has not been verified by
+anybody: try it with one picture first.
 
 Sources have numbers, with a list for each provider. `3, price 1` means that the price comes from source 1 and
 everything else in the row from source 3.

@@ -113,7 +113,8 @@ def resolve(
 def cancel(reference: Reference, as_json: AsJson = False, stack: Stack = DEFAULT_STACK) -> None:
     """End an unfinished job.
 
-    If the provider works on the job, it is cancelled there too. If the provider has finished it, the credits are charged.
+    If the provider works on the job, it is cancelled there too. If the provider has finished it, the credits are charged. AI/ML
+    API and uwear.ai cannot cancel: a job that they have accepted is charged, so it is refused here and runs on to its result.
     """
     with reported():
         ended = deployment.connect(stack).operate.cancel(reference)

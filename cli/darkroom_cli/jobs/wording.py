@@ -13,6 +13,7 @@ from darkroom.output_keys import incoming_key, report_key
 from darkroom.pipeline import circuit_breaker
 from darkroom.pipeline.dispatch import TOO_LATE_FOR_SYNCHRONOUS_CALL
 from darkroom.pipeline.job_lookup import SHORT_ID_DIGITS
+from darkroom.providers.registry import CANCELLING
 from darkroom_cli.console.terminal import moment
 
 # What a run again cannot mend as long as the object is the same.
@@ -83,7 +84,10 @@ def what_happens_next(
             yield from _of_a_sent_job(job)
         case JobStatus.PROCESSING:
             yield f"Darkroom asks {job.provider} about it, stores the result and settles the credits. Nobody need do anything."
-            yield f"If {job.provider} has not finished it by {moment(job.deadline_at)}, it is cancelled there."
+            late = "it is cancelled there"
+            if job.provider not in CANCELLING:
+                late = f"the job becomes IN_DOUBT, because {job.provider} cannot cancel it"
+            yield f"If {job.provider} has not finished it by {moment(job.deadline_at)}, {late}."
         case JobStatus.IN_DOUBT:
             yield from _of_a_job_in_doubt(job, staged)
         case JobStatus.COMPLETED:
@@ -137,8 +141,9 @@ def _of_a_sent_job(job: Job) -> Iterator[str]:
     if job.lost is None:
         yield f"A worker sends it to {job.provider}. If the worker dies, Darkroom finds out whether {job.provider} accepted it."
         return
-    yield f"Darkroom looks for the job in {job.provider}'s list, and binds it or sends it again. It never pays twice."
-    yield f"If the list does not tell by {moment(job.deadline_at)}, the job becomes IN_DOUBT, and a person must decide."
+    yield f"Darkroom looks for the job in {job.provider}'s list. If it is there, its result is awaited and not paid again."
+    yield "If the list shows that it was not accepted, it is sent again."
+    yield "If the list does not tell, the job becomes IN_DOUBT, and a person must decide."
 
 
 def _of_a_job_in_doubt(job: Job, staged: str | None) -> Iterator[str]:

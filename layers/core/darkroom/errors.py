@@ -265,7 +265,8 @@ class UnsafeLink(DarkroomError):
 
 
 class WrongDefaults(DarkroomError):
-    """The stack parameter DefaultSettings is wrong for every upload. The operator must correct it; uploads wait meanwhile."""
+    """The stack parameter DefaultSettings is wrong for every upload, or names a retired model. The operator must correct it;
+    uploads wait meanwhile."""
 
 
 class LostClaim(DarkroomError):

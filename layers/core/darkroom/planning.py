@@ -28,12 +28,21 @@ from darkroom.model import (
     Spelling,
 )
 from darkroom.own_settings import CHOICES, REPLACE
-from darkroom.setting_layers import OBJECT_LAYERS, OUR_KEYS, Settings
+from darkroom.setting_layers import OBJECT_LAYERS, OUR_KEYS, Settings, is_of_stack
 from darkroom.setting_words import did_you_mean, quoted
 from darkroom.spelling import closest
 
 NO_SPELLINGS: Mapping[str, Spelling] = {}
 FORMAT_SYNONYMS = {"jpg": "jpeg", "tif": "tiff"}
+
+
+class RetiredModel(UnknownModel):
+    """The provider has retired the model, and no successor takes its place, because of the settings `causes`."""
+
+    def __init__(self, message: str, *causes: ResolvedSetting) -> None:
+        super().__init__(message)
+        layers = {cause.layer for cause in causes} - {DEFAULT_LAYER}
+        self.is_wrong_default = bool(layers) and all(is_of_stack(layer) for layer in layers)
 
 
 def plan(
@@ -58,11 +67,11 @@ def plan(
     wanted = _Wanted(settings, facts, size_bytes, limits, model_setting.layer, spelling)
     if model.lifecycle.is_retired(today):
         successor = _successor(book, model, model_setting, settings, today)
-        replaced = _plan_with(model, wanted, list(notes))
+        price = _price(model, wanted)
         planned = _plan_with(
             successor, wanted, [*notes, f"{retirement.refusal(model, book.provider)}; {successor.name} took its place"]
         )
-        _check_no_dearer(replaced, planned)
+        _check_no_dearer(planned, model, price)
         return planned
     notes += filter(None, [retirement.note(model, today)])
     return _plan_with(model, wanted, notes)
@@ -84,10 +93,7 @@ def _plan_with(model: Model, wanted: _Wanted, notes: list[str]) -> Plan:
     """Return the plan with that model. A note is added to `notes` for each setting that is dropped or filled in."""
     settings, facts, limits = wanted.settings, wanted.facts, wanted.limits
     book = catalog.load(settings.provider)
-    accepted = allowed_settings.accepted_settings(settings, book, model, notes)
-    allowed_settings.resolve_size_conflict(accepted, model, settings.layers, notes)
-    values = {name: allowed_settings.check_value(name, resolved, model) for name, resolved in accepted.items()}
-    allowed_settings.fill_in_needs(model, accepted, values, notes)
+    accepted, values = _accepted_values(model, settings, notes)
     output_format = _output_format(model, facts, accepted, values, notes)
     sides = sizing.size_parameters(model, values, facts)
     width, height = sizing.check_size(book, model, sides, facts, wanted.size_bytes)
@@ -121,31 +127,64 @@ def _plan_with(model: Model, wanted: _Wanted, notes: list[str]) -> Plan:
     return unpriced if credits is None else with_price(unpriced, credits, limits)
 
 
+def _accepted_values(
+    model: Model, settings: Settings, notes: list[str]
+) -> tuple[dict[str, ResolvedSetting], dict[str, str]]:
+    """Return the settings that the model takes, and their values as the vendor writes them. Raises InvalidSetting."""
+    accepted = allowed_settings.accepted_settings(settings, catalog.load(settings.provider), model, notes)
+    allowed_settings.resolve_size_conflict(accepted, model, settings.layers, notes)
+    values = {name: allowed_settings.check_value(name, resolved, model) for name, resolved in accepted.items()}
+    allowed_settings.fill_in_needs(model, accepted, values, notes)
+    return accepted, values
+
+
+def _price(model: Model, wanted: _Wanted) -> Decimal | None:
+    """Return what the model would cost, whatever the limits on sizes and prices are. Raises InvalidSetting."""
+    _, values = _accepted_values(model, wanted.settings, [])
+    sides = sizing.size_parameters(model, values, wanted.facts)
+    width, height = sizing.output_size(model, sides, wanted.facts)
+    return pricing.credits(width * height, model.mp_per_credit, model.credits)
+
+
 def _successor(book: Catalog, model: Model, model_setting: ResolvedSetting, settings: Settings, today: date) -> Model:
-    """Return the model that replaces a retired model. Raises UnknownModel unless the successor takes every setting that the
+    """Return the model that replaces a retired model. Raises RetiredModel unless the successor takes every setting that the
     retired model took. If somebody named the model, the setting `retired` must also be `replace`."""
     refused = (
         f"model={quoted(model_setting.value)} in {model_setting.layer}: {retirement.refusal(model, book.provider)}"
     )
     successor = retirement.successor(book, model, today)
     if successor is None:
-        raise UnknownModel(f"{refused}. Models: {', '.join(book.models)}")
+        raise RetiredModel(f"{refused}. Models: {', '.join(book.models)}", model_setting)
     if settings.retired != REPLACE and model_setting.layer != DEFAULT_LAYER:
-        raise UnknownModel(f"{refused}. Set model={successor.name}, or set retired=replace to use it automatically")
+        raise RetiredModel(
+            f"{refused}. Set model={successor.name}, or set retired=replace to use it automatically",
+            model_setting,
+            settings.values.get("retired", model_setting),
+        )
     for name, resolved in settings.values.items():
-        if (name not in OUR_KEYS or name in CONDITIONAL_KEYS) and allowed_settings.takes(model, name):
-            if not allowed_settings.takes(successor, name):
-                raise UnknownModel(f"{refused}. {successor.name} cannot take its place: it does not take {name}")
-            allowed_settings.check_value(name, resolved, successor)
+        is_sent = (name not in OUR_KEYS or name in CONDITIONAL_KEYS) and allowed_settings.takes(model, name)
+        if is_sent and (why := _why_not_taken(name, resolved, successor)):
+            raise RetiredModel(f"{refused}. {successor.name} cannot take its place: {why}", model_setting, resolved)
     return successor
 
 
-def _check_no_dearer(replaced: Plan, planned: Plan) -> None:
-    """Raise UnknownModel if the successor costs more than the retired model, or if one of the two prices is unknown."""
-    if replaced.credits is None or planned.credits is None or planned.credits > replaced.credits:
+def _why_not_taken(name: str, resolved: ResolvedSetting, successor: Model) -> str | None:
+    """Return why the successor does not take the setting or its value, None if it takes it."""
+    if not allowed_settings.takes(successor, name):
+        return f"it does not take {name}"
+    try:
+        allowed_settings.check_value(name, resolved, successor)
+    except InvalidSetting as fault:
+        return str(fault)
+    return None
+
+
+def _check_no_dearer(planned: Plan, model: Model, price: Decimal | None) -> None:
+    """Raise UnknownModel if the successor's plan costs more than the retired model, or if one of the two prices is unknown."""
+    if price is None or planned.credits is None or planned.credits > price:
         raise UnknownModel(
-            f"{replaced.provider} has retired {replaced.model}. {planned.model} cannot take its place: it costs "
-            f"{planned.credits} credits, {replaced.model} cost {replaced.credits}. Set model={planned.model} to take it"
+            f"{planned.provider} has retired {model.name}. {planned.model} cannot take its place: it costs "
+            f"{planned.credits} credits, {model.name} cost {price}. Set model={planned.model} to take it"
         )
 
 

@@ -80,6 +80,11 @@ class Settings:
     output: OutputRules = field(default_factory=OutputRules)  # what `darkroom.toml` says of the result's key and tags
 
 
+def is_of_stack(layer: str) -> bool:
+    """Return whether a layer of that name is the stack's defaults, or a preset that they name."""
+    return layer == STACK or layer.endswith(f" ({STACK})")
+
+
 class UnknownPreset(InvalidSetting):
     """There is no preset of the name that `layer` gives."""
 

@@ -169,10 +169,10 @@ class Finalize:
                 return self.settlement.fail(job, ErrorCode.PROVIDER_FAILED, f"{said}; it was not charged")
 
     def _settle_cancelled(self, job: Job, progress: Progress) -> Job:
-        """End a job that an operator cancelled. If the provider had finished the process before, the job is still charged."""
+        """End a job that an operator cancelled. If the provider finished the process even so, the job is still charged."""
         if progress.state in (ProcessState.COMPLETED, ProcessState.EXPIRED):
             credits = charged_credits(job, progress)
-            why = f"cancelled by an operator, too late: the provider had finished and charges {credits}"
+            why = f"cancelled by an operator, but the provider finished it and charges {credits}"
             return self.settlement.cancel(job, why, credits).job
         return self.settlement.cancel(job, "cancelled by an operator; not charged").job
 

@@ -137,7 +137,8 @@ class OperatorCommands:
         return self.settlement.cancel(job, "abandoned by an operator; not charged").job
 
     def cancel(self, reference: str) -> Job:
-        """Cancel a job that is not over, also at the provider. If the provider still charges the job, the charge is settled."""
+        """Cancel a job that is not over, also at the provider. If the provider still charges the job, the charge is settled.
+        Raises Inapplicable for a job that the provider has accepted and cannot cancel, because it is charged anyway."""
         for _ in range(ATTEMPTS):
             job = self.find(reference)
             try:
@@ -215,6 +216,12 @@ class OperatorCommands:
             raise Inapplicable("the job is IN_DOUBT: end it with `darkroom resolve JOB --abandon`")
         if job.status is JobStatus.CLAIMED:
             return self.settlement.cancel(job, "cancelled by an operator before it was sent").job
+        is_accepted = job.status is JobStatus.PROCESSING
+        if is_accepted and job.cancel_requested_at is None and not self.providers[job.require_provider()].can_cancel:
+            raise Inapplicable(
+                f"{job.provider} cannot cancel a job that it has accepted: it works on, and charges the result. "
+                "Let the job finish, and its result is delivered"
+            )
         asked = self.operator_ledger.request_cancel(job, self.clock())
         if asked.status is JobStatus.PROCESSING:
             self.finalize(asked.job_id, asked.run, self._invocation_ends)

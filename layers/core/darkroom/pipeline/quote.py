@@ -9,9 +9,10 @@ from decimal import Decimal
 from functools import cached_property
 
 from darkroom import folder_files, images, planning, setting_checks, setting_layers
-from darkroom.errors import InvalidSetting, WrongDefaults
+from darkroom.errors import InvalidSetting, Refusal, WrongDefaults
 from darkroom.model import ImageFacts, Job, Limits, Plan, SourceObject, Spelling
 from darkroom.pipeline.folder_settings import FolderSettings
+from darkroom.planning import RetiredModel
 from darkroom.ports import Clock, InputBucket
 from darkroom.setting_layers import STACK, Layer, Settings, UnknownPreset, metadata_layer, tag_layer
 
@@ -63,7 +64,7 @@ class Quote:
             raise _wrong_defaults(fault) from None
 
     def plan(self, job: Job, settings: Settings, source: SourceObject) -> tuple[Plan, ImageFacts]:
-        """Return the plan and the image's facts. Raises SourceGone, and a Refusal if the job must be rejected."""
+        """Return the plan and the image's facts. Raises SourceGone, WrongDefaults, and a Refusal if the job must be rejected."""
         plan, facts = self.look(settings, source)
         _log_plan(job, plan)
         return plan, facts
@@ -74,15 +75,19 @@ class Quote:
         return self.plan_of(settings, facts, source.size_bytes), facts
 
     def plan_of(self, settings: Settings, facts: ImageFacts, size_bytes: int) -> Plan:
-        """Return the plan for an image whose facts are known. Raises a Refusal if the job must be rejected."""
-        return planning.plan(settings, facts, size_bytes, self.limits, self.clock().date(), self.spellings)
+        """Return the plan for an image whose facts are known. Raises a Refusal if the job must be rejected, and WrongDefaults if
+        the stack's defaults name a model that the provider has retired."""
+        try:
+            return planning.plan(settings, facts, size_bytes, self.limits, self.clock().date(), self.spellings)
+        except RetiredModel as gone:
+            raise (_wrong_defaults(gone) if gone.is_wrong_default else gone) from None
 
     def with_price(self, plan: Plan, credits: Decimal) -> Plan:
         """Return the plan with the price `credits`, which the vendor estimated. Raises PriceAboveLimit."""
         return planning.with_price(plan, credits, self.limits)
 
 
-def _wrong_defaults(fault: InvalidSetting) -> WrongDefaults:
+def _wrong_defaults(fault: Refusal) -> WrongDefaults:
     return WrongDefaults(
         f"the stack parameter DefaultSettings is wrong: {fault}; correct it and deploy again, uploads wait meanwhile"
     )

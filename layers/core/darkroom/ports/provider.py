@@ -40,6 +40,7 @@ class Provider(Protocol):
     deletes_entries: (
         bool  # true if others may delete a process from the list; then an unknown one may have been charged
     )
+    can_cancel: bool  # true if the vendor publishes a way to cancel a running process
 
     @property
     def inputs(self) -> KeptInputs | None:

@@ -19,6 +19,7 @@ class Adapter:
     usual_seconds: int  # how long a picture usually takes, for vendors that give no estimate
     out_of_funds: frozenset[int] = http_client.OUT_OF_FUNDS_STATUSES  # statuses for no money or no subscription
     deletes_entries: bool = False  # true if the vendor publishes a way to remove a process from its list
+    can_cancel: bool = False  # true if the vendor publishes a way to cancel a running process
 
     def __init__(self, base_url: str, keys: http_client.Keys, client: httpx.Client, downloads: Downloads) -> None:
         self._api = AuthenticatedClient(self.name, base_url, keys, client, self.key_header, self.out_of_funds)

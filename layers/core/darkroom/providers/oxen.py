@@ -72,6 +72,7 @@ class Oxen(Adapter):
     """Calls Oxen.ai; implements `ports.Provider`. There is one instance per container."""
 
     name = NAME
+    can_cancel = True
     usual_seconds = 15  # a picture typically takes 5 to 30 seconds
 
     def __init__(self, base_url: str, keys: http_client.Keys, client: httpx.Client, downloads: Downloads) -> None:

@@ -57,6 +57,8 @@ def _topaz_callbacks() -> CallbackReader:
 CALLBACK_READERS: Mapping[str, Callable[[], CallbackReader]] = {"topaz": _topaz_callbacks}
 # The providers whose adapters can remove a process from the vendor's list. This is known without loading an adapter.
 FORGETTING = frozenset({"topaz"})
+# The providers that can cancel a running process, `can_cancel` of their adapters.
+CANCELLING = frozenset({"topaz", "oxen"})
 ADAPTERS: Mapping[str, Callable[[], Adapter]] = {"topaz": _topaz, "aimlapi": _aimlapi, "oxen": _oxen, "uwear": _uwear}
 
 

@@ -55,6 +55,7 @@ class Topaz(Adapter):
 
     name = NAME
     deletes_entries = True  # anybody with a key of the account may call DELETE /status/{id} and DELETE /status (1.0.0)
+    can_cancel = True
 
     @staticmethod
     def key_header(key: str) -> dict[str, str]:
