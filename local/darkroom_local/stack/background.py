@@ -53,11 +53,8 @@ def up(
     note, asked = _read(state), _options(topaz_api_key, speed, faults, parameters or {})
     if note is not None and _is_alive(note):
         return Standing(_stack_of(note), started=False, differs=_differences(note.get("options", {}), asked))
-    if note is not None and _has_a_real_key(note) and _is_any_alive(note):
-        raise ChildFailed(
-            "A process of the local stack has ended, but not all of it, and it may hold jobs that the real API charged. Save the "
-            "results that you need. Then run `darkroom local down`, which deletes the stack, and this command again."
-        )
+    if note is not None:
+        _refuse_to_lose_paid_jobs(note)
     down(state)
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     work = state.resolve() / _WORK  # an absolute path, because the children run there
@@ -137,12 +134,14 @@ def _is_alive(note: Mapping[str, Any]) -> bool:
     return all(child_processes.is_running(pid, marker) for marker, pid in note["pids"].items())
 
 
-def _is_any_alive(note: Mapping[str, Any]) -> bool:
-    return any(child_processes.is_running(pid, marker) for marker, pid in note["pids"].items())
-
-
-def _has_a_real_key(note: Mapping[str, Any]) -> bool:
-    return str(note.get("options", {}).get("the real key", "none")) != "none"
+def _refuse_to_lose_paid_jobs(note: Mapping[str, Any]) -> None:
+    """Raise ChildFailed if the stack has a real key and a part of it still runs."""
+    has_a_real_key = note.get("options", {}).get("the real key", "none") != "none"
+    if has_a_real_key and any(child_processes.is_running(pid, marker) for marker, pid in note["pids"].items()):
+        raise ChildFailed(
+            "A process of the local stack has ended, but not all of it, and it may hold jobs that the real API charged. Save the "
+            "results that you need. Then run `darkroom local down`, which deletes the stack, and this command again."
+        )
 
 
 def _end(pids: Mapping[str, int]) -> None:
