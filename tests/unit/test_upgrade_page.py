@@ -92,4 +92,7 @@ def test_nothing_is_removed_before_it_is_noted_and_built(calls: list[list[str]])
     order = [words[1] for words in calls if words[0] == "sam"]
     assert order == ["build", "delete", "deploy"]
     before = calls[: calls.index(["sam", "build"])]
-    assert {tuple(words[:3]) for words in before} == {("aws", "cloudformation", "describe-stacks")}
+    assert {tuple(words[:3]) for words in before} == {
+        ("aws", "cloudformation", "describe-stacks"),
+        ("aws", "secretsmanager", "get-secret-value"),
+    }
